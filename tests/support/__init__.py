@@ -1,0 +1,14 @@
+"""What tests build the world from, and what they check it with.
+
+==================  =====================================================================================
+``wheels``          `WheelSpec`, `pkg`, `build_wheel`, `wheel_bytes`: wheels as they should be
+``damage``          the ways to spoil a wheel on purpose, given as ``WheelSpec(damage=...)``
+``sdists``          source distributions that exist only to be listed
+``index``           `Index`: a package index on loopback with behaviours for every path, `ForwardProxy`
+``trees``           `snapshot`, `diff`, `Footprint`: what a directory holds and what changed
+``interpreters``    the real Pythons of this machine
+``environments``    `make_venv`, `distributions`, `verify_record`: environments and their truth
+``sandbox``         `Sandbox`, `run_holdfast`: a private world for one command
+``faulty_disk``     stop at the n-th disk call
+==================  =====================================================================================
+"""
