@@ -1,0 +1,1 @@
+"""Room 8: changes, journal, execute, recover: the only mutators of a target."""

@@ -1,0 +1,1 @@
+"""Room 1: settings with provenance, and their sources."""

@@ -1,0 +1,1 @@
+"""Makes environments, beside and renamed in."""

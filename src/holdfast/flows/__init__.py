@@ -1,0 +1,1 @@
+"""Compose the rooms: the only modules that know all of them."""

@@ -1,0 +1,1 @@
+"""Room 3: simple API, find-links, local files: what exists."""

@@ -1,0 +1,111 @@
+"""Who holds a lock or a transaction directory: the owner's record, and the rule that judges whether he is dead."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+
+RECORD_LIMIT = 4096
+"""Bytes of a record that are ever read or written (design section 3)."""
+
+
+class LockMode(StrEnum):
+    """How the environment lock is taken."""
+
+    FLOCK = "flock"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerRecord:
+    """The content of a lock file and of ``owner``. Untrusted when read: compare, print escaped, never follow.
+
+    Attributes:
+        id: The transaction's id: 32 lower-case hexadecimal digits, never used twice.
+        pid: In the namespace ``pid_namespace`` (the inode number of /proc/self/ns/pid; 0 where there is none).
+        boot: The boot id of the machine.
+        started: The process's start time, clock ticks since boot (0: unreadable).
+        uid: Effective user id.
+        mode: Lock mode of the transaction.
+        counter: Heartbeat.
+        host: For people.
+        user: For people.
+        command: Subcommand and requirement names: no URL credentials, no query.
+        since: Unix time of the start, for people.
+        schemes: Scheme keys that have a sibling directory with this id (EXDEV), besides the library directories.
+    """
+
+    id: str
+    pid: int
+    pid_namespace: int
+    boot: str
+    started: int
+    uid: int
+    mode: LockMode
+    counter: int = 0
+    host: str = ""
+    user: str = ""
+    command: str = ""
+    since: float = 0.0
+    schemes: tuple[str, ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """Serialise, at most RECORD_LIMIT bytes (the command is cut to fit)."""
+        data = asdict(self)
+        while len(encoded := json.dumps(data).encode()) >= RECORD_LIMIT:
+            data["command"] = data["command"][: len(data["command"]) // 2]
+        return encoded + b"\n"
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> OwnerRecord | None:
+        """Parse; None for anything that is not a whole record of known types."""
+        try:
+            loaded = json.loads(data)
+            if not isinstance(loaded, dict):
+                return None
+            known = {field.name: loaded[field.name] for field in fields(cls) if field.name in loaded}
+            known["mode"] = LockMode(known["mode"])
+            known["schemes"] = tuple(str(key) for key in known.get("schemes", ()))
+            record = cls(**known)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+        integers = (record.pid, record.pid_namespace, record.started, record.uid, record.counter)
+        texts = (record.id, record.boot, record.host, record.user, record.command)
+        whole = all(type(value) is int for value in integers) and all(type(value) is str for value in texts)
+        return record if whole and isinstance(record.since, (int, float)) else None
+
+
+class Verdict(StrEnum):
+    """What can be said of an owner from here."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessSight:
+    """What /proc shows of a pid now: whether it exists, its state letter and start time (None: unreadable)."""
+
+    exists: bool
+    state: str | None = None
+    started: int | None = None
+
+
+def judge(record: OwnerRecord, *, boot: str, pid_namespace: int, sight: ProcessSight) -> Verdict:
+    """Judge an owner by the rule of design section 3, "Who is dead".
+
+    Args:
+        record: The owner's record.
+        boot: This machine's boot id.
+        pid_namespace: This process's pid namespace.
+        sight: What this process sees of ``record.pid``; only meaningful in the same boot and namespace.
+    """
+    if not record.boot or record.boot != boot or record.pid_namespace != pid_namespace:
+        return Verdict.UNKNOWN
+    if not sight.exists or sight.state in {"Z", "X", "x"}:
+        return Verdict.DEAD
+    if sight.started is None or record.started == 0:
+        return Verdict.UNKNOWN
+    return Verdict.ALIVE if sight.started == record.started else Verdict.DEAD

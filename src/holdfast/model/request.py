@@ -1,0 +1,170 @@
+"""What the user asked for, parsed: the edge's output, the flows' input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from packaging.utils import NormalizedName
+
+from holdfast.model.hashes import Hash
+from holdfast.model.owner import LockMode
+from holdfast.model.requirement import Requirement
+from holdfast.model.target import TargetRequest
+
+
+class UpgradeStrategy(StrEnum):
+    """Pip's ``--upgrade-strategy``."""
+
+    ONLY_IF_NEEDED = "only-if-needed"
+    EAGER = "eager"
+
+
+class IndexStrategy(StrEnum):
+    """Which index's files count when several have the name."""
+
+    FIRST_INDEX = "first-index"
+    UNSAFE_BEST_MATCH = "unsafe-best-match"
+
+
+class LinkMode(StrEnum):
+    """How a file gets from the store to the staged tree."""
+
+    AUTO = "auto"
+    REFLINK = "reflink"
+    HARDLINK = "hardlink"
+    COPY = "copy"
+    SYMLINK = "symlink"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootRequirement:
+    """A requirement that the user wrote, with where it stands and its own options.
+
+    Attributes:
+        hashes: ``--hash`` options; any may match.
+        origin: ``command line`` or ``requirements.txt:3``, for messages.
+        user_supplied: False for what is only a constraint.
+    """
+
+    requirement: Requirement
+    hashes: tuple[Hash, ...] = ()
+    origin: str = "command line"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatControl:
+    """``--only-binary`` and ``--no-binary``: names, ``:all:`` as ``all_*``."""
+
+    only_binary: frozenset[NormalizedName] = frozenset()
+    no_binary: frozenset[NormalizedName] = frozenset()
+    all_only_binary: bool = False
+    all_no_binary: bool = False
+
+    def forbids_wheels(self, name: NormalizedName) -> bool:
+        """Whether ``--no-binary`` applies to a project; the more specific option wins."""
+        return name in self.no_binary or (self.all_no_binary and name not in self.only_binary)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where packages come from. URLs may carry credentials; never print them.
+
+    Attributes:
+        indexes: In order of precedence: ``--extra-index-url``s, then ``--index-url``; empty with ``--no-index``.
+        find_links: Directories, files and pages.
+    """
+
+    indexes: tuple[str, ...] = ("https://pypi.org/simple",)
+    find_links: tuple[str, ...] = ()
+    strategy: IndexStrategy = IndexStrategy.FIRST_INDEX
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How servers are talked to."""
+
+    timeout: float = 15.0
+    retries: int = 5
+    proxy: str | None = None
+    cert: str | None = None
+    client_cert: str | None = None
+    trusted_hosts: tuple[str, ...] = ()
+    offline: bool = False
+    concurrency: int = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvePolicy:
+    """Rules of choice. ``pre_for``: projects with pre-releases allowed by a file's ``--pre``."""
+
+    upgrade: bool = False
+    upgrade_strategy: UpgradeStrategy = UpgradeStrategy.ONLY_IF_NEEDED
+    force_reinstall: bool = False
+    pre: bool = False
+    no_deps: bool = False
+    require_hashes: bool = False
+    ignore_requires_python: bool = False
+    ignore_installed: bool = False
+    formats: FormatControl = field(default_factory=FormatControl)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallPolicy:
+    """What may be done to the environment, and how."""
+
+    allow_breaking: frozenset[NormalizedName] = frozenset()
+    allow_clash: frozenset[NormalizedName] = frozenset()
+    allow_bad_record: frozenset[NormalizedName] = frozenset()
+    replace_unowned: bool = False
+    compile_bytecode: bool | None = None
+    link_mode: LinkMode = LinkMode.AUTO
+    fsync: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockSettings:
+    """``--lock-mode`` and ``--lock-timeout`` (seconds; 0 tries once, -1 waits for ever)."""
+
+    mode: LockMode = LockMode.FLOCK
+    timeout: float = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstallRequest:
+    """One ``install``.
+
+    Attributes:
+        constraints: Apply only if the project is needed; extras are not allowed in them.
+        cache_dir: None: no cache.
+        command: Subcommand and requirement names for the owner's record; no credentials.
+        arguments: The names as typed, for messages.
+    """
+
+    requirements: tuple[RootRequirement, ...]
+    constraints: tuple[RootRequirement, ...] = ()
+    target: TargetRequest = field(default_factory=TargetRequest)
+    sources: Sources = field(default_factory=Sources)
+    network: Network = field(default_factory=Network)
+    resolve: ResolvePolicy = field(default_factory=ResolvePolicy)
+    policy: InstallPolicy = field(default_factory=InstallPolicy)
+    lock: LockSettings = field(default_factory=LockSettings)
+    cache_dir: str | None = None
+    dry_run: bool = False
+    check: bool = False
+    command: str = "install"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UninstallRequest:
+    """One ``uninstall``. ``names`` as typed, normalised."""
+
+    names: tuple[NormalizedName, ...]
+    target: TargetRequest = field(default_factory=TargetRequest)
+    policy: InstallPolicy = field(default_factory=InstallPolicy)
+    lock: LockSettings = field(default_factory=LockSettings)
+    must_exist: bool = False
+    dry_run: bool = False
+    check: bool = False
+    cache_dir: str | None = None
+    command: str = "uninstall"

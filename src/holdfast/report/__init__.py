@@ -1,0 +1,1 @@
+"""Room 9: text, JSON, progress."""

@@ -1,0 +1,1 @@
+"""Room 6: the new tree, complete before the lock is asked for."""

@@ -1,0 +1,1 @@
+"""Room 5: unpacked wheels by sha256."""
