@@ -254,17 +254,14 @@ def record_hash(content: bytes) -> str:
 
 def _honest_members(spec: WheelSpec) -> list[_Member]:
     members = [
-        _Member(
-            path=path, content=_bytes(content), mode=PROGRAM_MODE if path in spec.executable else FILE_MODE
-        )
+        _Member(path=path, content=_bytes(content), mode=PROGRAM_MODE if path in spec.executable else FILE_MODE)
         for path, content in spec.files.items()
     ]
     for path, content in spec.data.items():
         mode = PROGRAM_MODE if path.startswith("scripts/") or path in spec.executable else FILE_MODE
         members.append(_Member(path=f"{spec.stem}.data/{path}", content=_bytes(content), mode=mode))
     members += [
-        _Member(path=f"{spec.info}/{path}", content=_bytes(content))
-        for path, content in spec.dist_info.items()
+        _Member(path=f"{spec.info}/{path}", content=_bytes(content)) for path, content in spec.dist_info.items()
     ]
     members.append(_Member(path=f"{spec.info}/METADATA", content=metadata_bytes(spec)))
     members.append(_Member(path=f"{spec.info}/WHEEL", content=_wheel_file(spec)))
