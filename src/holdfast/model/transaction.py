@@ -14,11 +14,13 @@ TRANSACTION_PREFIX = ".holdfast-"
 """``.holdfast-<id>``: a transaction directory; the id is 32 lower-case hexadecimal digits."""
 
 
+_ID_LENGTH = 32
+
+
 def is_transaction_name(name: str) -> bool:
     """Whether a directory entry is named like a transaction directory."""
     identifier = name.removeprefix(TRANSACTION_PREFIX)
-    return identifier != name and len(identifier) == 32 and not set(identifier) - set("0123456789abcdef")  # noqa:
-    PLR2004 - a uuid4's hex digits
+    return identifier != name and len(identifier) == _ID_LENGTH and not set(identifier) - set("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
