@@ -1,0 +1,50 @@
+"""Fixtures for all tests: a world that this machine's settings do not reach."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.index import Index
+from tests.support.sandbox import Sandbox, is_dirty
+
+settings.register_profile("holdfast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("holdfast")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The whole session runs without the machine's settings for installers and Pythons.
+
+    The temporary directory is one of pytest's, so that nothing outlives the session by more than pytest keeps.
+    """
+    kept = dict(os.environ)
+    home = tmp_path_factory.mktemp("home")
+    for name in tuple(os.environ):
+        if is_dirty(name) and name != "PYENV_ROOT":  # where interpreters are found is no setting
+            del os.environ[name]
+    os.environ["PIP_CONFIG_FILE"] = os.devnull
+    os.environ["HOME"] = str(home)
+    os.environ["TMPDIR"] = str(tmp_path_factory.mktemp("tmp"))
+    tempfile.tempdir = None
+    yield
+    os.environ.clear()
+    os.environ.update(kept)
+    tempfile.tempdir = None
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    """A fresh index: both page formats, sidecars, ranges, hashes."""
+    with Index() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sandbox(tmp_path: object) -> Sandbox:
+    """A fresh world with an environment of the tests' own Python."""
+    return Sandbox(root=str(tmp_path))
