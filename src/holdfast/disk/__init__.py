@@ -1,1 +1,108 @@
-"""PRIMITIVES: the only code that renames, unlinks, links, makes directories, fsyncs or opens for writing."""
+"""Primitives: the only code of holdfast that renames, unlinks, links, makes directories, syncs or opens for writing.
+
+Each function passes through ``disk.calls``, which tests exchange. Descriptors are plain integers; close them with
+`close`.
+"""
+
+from holdfast.disk.entries import (
+    link,
+    make_parents,
+    mkdir,
+    remove_parents,
+    rename,
+    rename_exclusive,
+    rmdir,
+    symlink,
+    unlink,
+)
+from holdfast.disk.locking import try_flock, unflock
+from holdfast.disk.mounts import FileSystem, Room, filesystem, room
+from holdfast.disk.process import Sight, boot_id, pid_namespace, sight
+from holdfast.disk.reading import (
+    NotRegularError,
+    close,
+    fstat,
+    lexists,
+    listdir,
+    lstat,
+    may_write,
+    open_dir,
+    open_regular,
+    read,
+    read_regular,
+    readlink,
+    realpath,
+    scandir,
+    stat,
+)
+from holdfast.disk.removing import remove_tree
+from holdfast.disk.syscalls import preload
+from holdfast.disk.writing import (
+    copy,
+    fchmod,
+    fchown,
+    fsync,
+    fsync_path,
+    open_for_writing,
+    open_new,
+    pwrite,
+    reflink,
+    syncfs,
+    truncate,
+    utime,
+    write,
+    write_new,
+)
+
+__all__ = [
+    "FileSystem",
+    "NotRegularError",
+    "Room",
+    "Sight",
+    "boot_id",
+    "close",
+    "copy",
+    "fchmod",
+    "fchown",
+    "filesystem",
+    "fstat",
+    "fsync",
+    "fsync_path",
+    "lexists",
+    "link",
+    "listdir",
+    "lstat",
+    "make_parents",
+    "may_write",
+    "mkdir",
+    "open_dir",
+    "open_for_writing",
+    "open_new",
+    "open_regular",
+    "pid_namespace",
+    "preload",
+    "pwrite",
+    "read",
+    "read_regular",
+    "readlink",
+    "realpath",
+    "reflink",
+    "remove_parents",
+    "remove_tree",
+    "rename",
+    "rename_exclusive",
+    "rmdir",
+    "room",
+    "scandir",
+    "sight",
+    "stat",
+    "symlink",
+    "syncfs",
+    "truncate",
+    "try_flock",
+    "unflock",
+    "unlink",
+    "utime",
+    "write",
+    "write_new",
+]

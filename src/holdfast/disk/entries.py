@@ -1,0 +1,133 @@
+"""Directory entries: renaming, linking, making and removing them, one call each.
+
+**Guarantees**: each function is one system call, except `rename_exclusive` where the file system has no such call
+(see there), `make_parents` and `remove_parents`. A symlink as the last component is never followed.
+
+**On crash**: an entry is there or not. After the fall-back of `rename_exclusive` a file may lie at both names, as one
+inode.
+
+**Limits**: nothing is synced; see ``writing.fsync_path``.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from holdfast.disk import calls
+
+_NO_SUCH_CALL = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+_NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EACCES, *_NO_SUCH_CALL})
+
+
+def rename(src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
+    """Move an entry, over what lies at ``dst`` as rename(2) does: a file over a file, a directory over an empty one."""
+    calls.current.rename(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+
+
+def rename_exclusive(src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
+    """Rename that fails onto anything, even onto an empty directory.
+
+    Where the file system cannot do that in one call: a file is linked and then unlinked; a directory, or a file that
+    may not be linked, is renamed after a look, and what comes to lie there between the two (a file; an empty
+    directory) is replaced.
+
+    Raises:
+        FileExistsError: Something lies at ``dst``.
+    """
+    try:
+        calls.current.rename_noreplace(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_CALL:
+            raise
+        _rename_after_look(src, dst, src_dir_fd, dst_dir_fd)
+
+
+def _rename_after_look(src: str, dst: str, src_dir_fd: int | None, dst_dir_fd: int | None) -> None:
+    try:
+        link(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+    except OSError as error:  # a directory: EPERM everywhere
+        if error.errno not in _NO_LINKS:
+            raise
+    else:
+        unlink(src, dir_fd=src_dir_fd)
+        return
+    try:
+        calls.current.stat(dst, dir_fd=dst_dir_fd, follow_symlinks=False)
+    except FileNotFoundError:
+        rename(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+    else:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), src, None, dst)
+
+
+def link(src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
+    """Give the file (or symlink) ``src`` another name; fails onto anything."""
+    calls.current.link(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=False)
+
+
+def symlink(to: str, path: str, *, dir_fd: int | None = None) -> None:
+    """Make a symbolic link with the text ``to``; fails onto anything."""
+    calls.current.symlink(to, path, dir_fd=dir_fd)
+
+
+def unlink(path: str, *, dir_fd: int | None = None) -> None:
+    """Remove a file or symlink."""
+    calls.current.unlink(path, dir_fd=dir_fd)
+
+
+def rmdir(path: str, *, dir_fd: int | None = None) -> None:
+    """Remove an empty directory."""
+    calls.current.rmdir(path, dir_fd=dir_fd)
+
+
+def mkdir(path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
+    """Make a directory; ``mode`` is masked by the umask (give it exact rights with ``fchmod``)."""
+    calls.current.mkdir(path, mode, dir_fd=dir_fd)
+
+
+def make_parents(path: str, mode: int = 0o777) -> tuple[str, ...]:
+    """Make a directory and its missing parents.
+
+    Returns:
+        The directories that this call made, outermost first: what `remove_parents` takes.
+    """
+    missing: list[str] = []
+    while True:
+        try:
+            mkdir(path, mode)
+        except FileExistsError:
+            if not missing:
+                return ()
+            path = missing.pop()  # somebody else made it meanwhile: go on below it
+            break
+        except FileNotFoundError:
+            missing.append(path)
+            parent = os.path.dirname(path)
+            if parent in {path, ""}:
+                raise
+            path = parent
+        else:
+            made = [path]
+            return tuple(made + _make_below(missing, mode))
+    return tuple(_make_below([*missing, path], mode))
+
+
+def _make_below(missing: list[str], mode: int) -> list[str]:
+    """Make what is missing, innermost first in the list; those that came meanwhile are not ours."""
+    made = []
+    for path in reversed(missing):
+        try:
+            mkdir(path, mode)
+        except FileExistsError:
+            continue
+        made.append(path)
+    return made
+
+
+def remove_parents(made: tuple[str, ...]) -> None:
+    """Remove directories that `make_parents` made, innermost first, as far as they are empty."""
+    for path in reversed(made):
+        try:
+            rmdir(path)
+        except OSError:
+            return

@@ -1,0 +1,73 @@
+"""What kind of file system a path lies in, and how much room is left.
+
+**Guarantees**: answers for the mount that the path really lies in (by mount id, not by name).
+
+**On crash**: changes nothing.
+
+**Limits**: Linux only; elsewhere `filesystem` says that it does not know. ``/proc`` is read from the real system.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from holdfast.disk import calls
+
+_O_PATH = getattr(os, "O_PATH", os.O_RDONLY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSystem:
+    """Where a path lies.
+
+    Attributes:
+        type: As in mountinfo: ``ext4``, ``tmpfs``, ``overlay``, ``nfs4``; empty when unknown.
+        options: Of the mount and of the file system (``volatile`` of overlay is among them).
+    """
+
+    type: str = ""
+    options: frozenset[str] = frozenset()
+
+    @property
+    def keeps_nothing(self) -> bool:
+        """Whether syncing is in vain: memory, or overlay that was mounted ``volatile``."""
+        return self.type in {"tmpfs", "ramfs"} or (self.type == "overlay" and "volatile" in self.options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What an unprivileged user may still write. ``inodes`` is None where the file system has no fixed number."""
+
+    bytes: int
+    inodes: int | None
+
+
+def filesystem(path: str) -> FileSystem:
+    """The file system that ``path`` lies in."""
+    try:
+        fd = os.open(path, _O_PATH | os.O_CLOEXEC)
+        try:
+            fdinfo = _read(f"/proc/self/fdinfo/{fd}")
+        finally:
+            os.close(fd)
+        mount = next(line.split()[1] for line in fdinfo.splitlines() if line.startswith("mnt_id:"))
+        for line in _read("/proc/self/mountinfo").splitlines():
+            fields = line.split(" ")
+            if fields[0] == mount:
+                kind, _, options = fields[fields.index("-", 6) + 1 :][:3]
+                return FileSystem(type=kind, options=frozenset((fields[5] + "," + options).split(",")))
+    except (OSError, StopIteration, ValueError):
+        pass
+    return FileSystem()
+
+
+def room(path: str) -> Room:
+    """The room left in the file system of ``path``."""
+    status = calls.current.statvfs(path)
+    return Room(bytes=status.f_bavail * status.f_frsize, inodes=status.f_favail if status.f_files else None)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        return file.read()
