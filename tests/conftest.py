@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.index import Index
+from tests.support.peers import Peer, find_pip, find_uv
 from tests.support.sandbox import Sandbox, is_dirty
 
 settings.register_profile("holdfast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -48,3 +49,21 @@ def index() -> Iterator[Index]:
 def sandbox(tmp_path: object) -> Sandbox:
     """A fresh world with an environment of the tests' own Python."""
     return Sandbox(root=str(tmp_path))
+
+
+@pytest.fixture
+def pip() -> Peer:
+    """The machine's newest pip; skips where there is none."""
+    peer = find_pip()
+    if peer is None:
+        pytest.skip("no Python of this machine has pip 22.3 or newer")
+    return peer
+
+
+@pytest.fixture
+def uv() -> Peer:
+    """The machine's uv; skips where there is none."""
+    peer = find_uv()
+    if peer is None:
+        pytest.skip("uv is neither beside the tests' Python nor on the path")
+    return peer

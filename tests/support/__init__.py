@@ -9,6 +9,7 @@
 ``interpreters``    the real Pythons of this machine
 ``environments``    `make_venv`, `distributions`, `verify_record`: environments and their truth
 ``sandbox``         `Sandbox`, `run_holdfast`: a private world for one command
+``peers``           `find_pip`, `find_uv`: the installers that holdfast is held against
 ``faulty_disk``     stop at the n-th disk call
 ==================  =====================================================================================
 """
