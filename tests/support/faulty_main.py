@@ -1,0 +1,75 @@
+"""holdfast as a real process that stops at its n-th disk call.
+
+`run_faulty` starts ``python -m tests.support.faulty_main N WHEN FAULT MODULE ARGS``, where FAULT is a signal
+(``SIGKILL``), an errno (``ENOSPC``), or an errno that stays (``ENOSPC+``). With N = -1 nothing stops.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from tests.support.faulty_disk import Call, Fail, Fault, FaultyDisk, Point, Signal, When
+from tests.support.sandbox import Completed, Sandbox
+
+CALLS_TO = "TESTS_DISK_CALLS_TO"
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def run_faulty(
+    sandbox: Sandbox,
+    *args: str,
+    point: Point,
+    fault: str = "SIGKILL",
+    module: str = "holdfast",
+    env: Mapping[str, str | None] | None = None,
+    timeout: float = 120,
+) -> Completed:
+    """Run holdfast in the sandbox under a disk that stops at `point`; a signal gives a negative returncode."""
+    line = [sys.executable, "-m", "tests.support.faulty_main", str(point.n), point.when, fault, module, *args]
+    clean = sandbox.env(**(env or {}))
+    clean["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, clean.get("PYTHONPATH")]))
+    done = subprocess.run(
+        line, env=clean, cwd=sandbox.cwd, capture_output=True, text=True, timeout=timeout, check=False
+    )
+    return Completed(args=tuple(line), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+def count_calls(sandbox: Sandbox, *args: str, module: str = "holdfast") -> tuple[Call, ...]:
+    """The disk calls that a run makes when nothing stops it; the run must succeed."""
+    report = os.path.join(sandbox.root, "disk-calls")
+    run_faulty(sandbox, *args, point=Point(n=-1), module=module, env={CALLS_TO: report}).ok()
+    with open(report, encoding="utf-8") as file:
+        rows = [line.split("\t") for line in file.read().splitlines()]
+    os.remove(report)
+    return tuple(Call(name=name, paths=tuple(paths)) for name, *paths in rows)
+
+
+def parsed(word: str) -> Fault:
+    """The fault that the word names."""
+    if word.startswith("SIG"):
+        return Signal(number=signal.Signals[word])
+    return Fail(number=getattr(errno, word.rstrip("+")), lasting=word.endswith("+"))
+
+
+def main() -> None:
+    """Run the module under the disk that was asked for."""
+    n, when, word, module, *args = sys.argv[1:]
+    point = Point(n=int(n), when=When(when)) if int(n) >= 0 else None
+    sys.argv[1:] = args
+    with FaultyDisk(point, parsed(word)) as disk:
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+        finally:
+            if CALLS_TO in os.environ:
+                with open(os.environ[CALLS_TO], "w", encoding="utf-8") as file:
+                    file.writelines("\t".join([call.name, *call.paths]) + "\n" for call in disk.made)
+
+
+if __name__ == "__main__":
+    main()
