@@ -23,7 +23,7 @@ REQUESTS = (
 )
 
 
-@pytest.mark.parametrize("names", REQUESTS, ids=lambda names: "+".join(names))
+@pytest.mark.parametrize("names", REQUESTS, ids="+".join)
 def test_a_fresh_environment_is_what_uv_and_pip_make(
     sandbox: Sandbox, pip: Peer, uv: Peer, names: tuple[str, ...]
 ) -> None:
@@ -42,9 +42,9 @@ def test_a_fresh_environment_is_what_uv_and_pip_make(
         compare(ours, theirs).assert_same()
 
 
-@pytest.mark.parametrize("names", REQUESTS, ids=lambda names: "+".join(names))
+@pytest.mark.parametrize("names", REQUESTS, ids="+".join)
 def test_the_resolution_is_what_uv_resolves(sandbox: Sandbox, uv: Peer, names: tuple[str, ...]) -> None:
     theirs = sandbox.make_venv("uv")
     uv.run(sandbox, "install", "--only-binary", ":all:", *names, venv=theirs).ok()
     sandbox.run("install", *names, timeout=900).ok()
-    assert dict(sandbox.venv.distributions()) == dict(theirs.distributions())
+    assert sandbox.venv.distributions == theirs.distributions
