@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.certificates import Certificates, have_openssl, make_certificates
 from tests.support.index import Index
 from tests.support.peers import Peer, find_pip, find_uv
 from tests.support.sandbox import Sandbox, is_dirty
@@ -67,3 +68,11 @@ def uv() -> Peer:
     if peer is None:
         pytest.skip("uv is neither beside the tests' Python nor on the path")
     return peer
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A CA, a server and a client for loopback; skips without the openssl program."""
+    if not have_openssl():
+        pytest.skip("the openssl program, which makes the certificates, is not here")
+    return make_certificates(str(tmp_path_factory.mktemp("certificates")))

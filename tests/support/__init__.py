@@ -5,6 +5,7 @@
 ``damage``          the ways to spoil a wheel on purpose, given as ``WheelSpec(damage=...)``
 ``sdists``          source distributions that exist only to be listed
 ``index``           `Index`: a package index on loopback with behaviours for every path, `ForwardProxy`
+``certificates``    `make_certificates`: for ``Index(tls=...)``
 ``trees``           `snapshot`, `diff`, `Footprint`: what a directory holds and what changed
 ``interpreters``    the real Pythons of this machine
 ``environments``    `make_venv`, `distributions`, `verify_record`: environments and their truth

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.support.environments import Venv
@@ -31,15 +32,30 @@ class Peer:
     version: tuple[int, ...]
     command: tuple[str, ...]
 
-    def run(self, sandbox: Sandbox, *args: str, venv: Venv | None = None) -> Completed:
-        """Run ``pip ARGS`` or ``uv pip ARGS`` on an environment (the sandbox's own by default)."""
+    def run(
+        self,
+        sandbox: Sandbox,
+        *args: str,
+        venv: Venv | None = None,
+        env: Mapping[str, str | None] | None = None,
+    ) -> Completed:
+        """Run ``pip ARGS`` or ``uv pip ARGS`` on an environment (the sandbox's own by default).
+
+        `env` adds to the sandbox's, as in `Sandbox.run`.
+        """
         python = (venv or sandbox.venv).python
         if self.name == "pip":
             line = [*self.command, "--python", python, "--disable-pip-version-check", "--no-input", *args]
         else:
             line = [*self.command, "pip", *args, "--python", python]
         done = subprocess.run(
-            line, env=sandbox.env(), cwd=sandbox.cwd, capture_output=True, text=True, timeout=300, check=False
+            line,
+            env=sandbox.env(**(env or {})),
+            cwd=sandbox.cwd,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         return Completed(args=tuple(line), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
 

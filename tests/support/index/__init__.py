@@ -5,8 +5,10 @@ from tests.support.index.behaviours import (
     Behaviour,
     Body,
     Chunked,
+    Closing,
     Delay,
     Drop,
+    Gzipped,
     IgnoreRange,
     Redirect,
     Status,
@@ -17,22 +19,26 @@ from tests.support.index.behaviours import (
     WrongRange,
 )
 from tests.support.index.catalogue import File, Project, Sidecar, SidecarDigest, listed
-from tests.support.index.pages import SidecarWords
+from tests.support.index.pages import HTML_TYPE, JSON_TYPE, SidecarWords
 from tests.support.index.proxy import ForwardProxy
 from tests.support.index.server import Request
 from tests.support.index.simulator import Formats, Index
 from tests.support.index.unreachable import refused, silent
 
 __all__ = [
+    "HTML_TYPE",
+    "JSON_TYPE",
     "Authenticated",
     "Behaviour",
     "Body",
     "Chunked",
+    "Closing",
     "Delay",
     "Drop",
     "File",
     "Formats",
     "ForwardProxy",
+    "Gzipped",
     "IgnoreRange",
     "Index",
     "Project",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -21,6 +22,7 @@ class Reply:
         reset: whether it is closed by RST.
         chunked: whether the body goes in chunks, without Content-Length.
         close: whether the connection ends after this reply, as `Connection: close` says.
+        hang_up: whether it ends after this reply without a word.
     """
 
     status: int
@@ -33,6 +35,7 @@ class Reply:
     reset: bool = False
     chunked: bool = False
     close: bool = False
+    hang_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,18 @@ class Chunked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gzipped:
+    """Content-Encoding: gzip, for whoever accepts it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """The connection ends after the reply; not `announced`: the next request meets a closed one."""
+
+    announced: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoreRange:
     """A Range is not looked at: 200 and everything."""
 
@@ -140,6 +155,8 @@ Behaviour = (
     | WrongLength
     | Typed
     | Chunked
+    | Gzipped
+    | Closing
     | IgnoreRange
     | WrongRange
     | Authenticated
@@ -218,6 +235,11 @@ def behave(  # noqa: C901, PLR0912 - one arm per behaviour
             return replace(reply, headers=kept | ({"Content-Type": media_type} if media_type else {}))
         case Chunked():
             return replace(reply, chunked=True)
+        case Gzipped() if reply.status == 200 and "gzip" in headers.get("accept-encoding", ""):
+            coded = {**reply.headers, "Content-Encoding": "gzip"}
+            return replace(reply, headers=coded, body=gzip.compress(reply.body, mtime=0))
+        case Closing(announced=announced):
+            return replace(reply, close=announced, hang_up=not announced)
         case WrongRange() if reply.status == 206:
             said = headers["range"].removeprefix("bytes=")
             total = reply.headers["Content-Range"].rpartition("/")[2]
@@ -228,7 +250,7 @@ def behave(  # noqa: C901, PLR0912 - one arm per behaviour
             if headers.get("authorization") == credentials(user, password):
                 return reply
             return _status(Status(code=401))
-        case WrongBytes() | WrongLength() | WrongRange() | IgnoreRange():
+        case WrongBytes() | WrongLength() | WrongRange() | IgnoreRange() | Gzipped():
             return reply
         case _:
             assert_never(behaviour)

@@ -1,4 +1,4 @@
-"""A small forward proxy: ``GET http://...`` is passed on; every request is logged. No CONNECT tunnels."""
+"""A small forward proxy: ``GET http://...`` is passed on, CONNECT tunnelled; every request is logged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ForwardProxy:
         self._server: Server | None = None
 
     def __enter__(self) -> Self:
-        self._server = Server(self._answer)
+        self._server = Server(self._answer, tunnel=True)
         return self
 
     def __exit__(
@@ -52,6 +52,8 @@ class ForwardProxy:
     def _answer(self, request: Request) -> Reply:
         if self._auth and request.headers.get("proxy-authorization") != credentials(*self._auth):
             return Reply(status=407, headers={"Proxy-Authenticate": 'Basic realm="proxy"'})
+        if request.method == "CONNECT":
+            return Reply(status=200)
         parts = urlsplit(request.target)
         if parts.scheme != "http" or parts.hostname is None:
             return Reply(status=400, body=b"a proxy is asked for whole URLs\n")

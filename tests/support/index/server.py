@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -82,10 +84,16 @@ class Server:
     Args:
         answer: gives the reply to a request; called in the connection's thread.
         port: 0 for any.
+        tls: speak TLS with this context.
+        tunnel: take a reply of 200 to CONNECT as leave to connect the client with the host it named.
     """
 
-    def __init__(self, answer: Answer, port: int = 0) -> None:
+    def __init__(
+        self, answer: Answer, port: int = 0, *, tls: ssl.SSLContext | None = None, tunnel: bool = False
+    ) -> None:
         self.log = Log()
+        self._tls = tls
+        self._tunnel = tunnel
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -97,8 +105,8 @@ class Server:
 
     @property
     def url(self) -> str:
-        """``http://127.0.0.1:port``, without slash."""
-        return f"http://127.0.0.1:{self.port}"
+        """``http://127.0.0.1:port``, without slash; https with TLS."""
+        return f"http{'s' * (self._tls is not None)}://127.0.0.1:{self.port}"
 
     def close(self) -> None:
         """Stop listening, cut what is open, wait for the threads."""
@@ -122,6 +130,9 @@ class Server:
             timeout = 60
 
             def setup(self) -> None:
+                if server._tls is not None:
+                    self.request.settimeout(self.timeout)
+                    self.request = server._tls.wrap_socket(self.request, server_side=True)
                 super().setup()
                 with server._lock:
                     server.log.connections += 1
@@ -136,11 +147,13 @@ class Server:
                     server._open.discard(self.connection)
                     server._threads.discard(threading.current_thread())
                 super().finish()
+                if server._tls is not None:
+                    self.request.close()  # the listener closes the socket that it knows, which is empty now
 
             def reply(self) -> None:
                 server._reply(self, self.number, answer)
 
-            do_GET = do_HEAD = do_POST = do_PUT = reply  # noqa: N815 - as the base says
+            do_GET = do_HEAD = do_POST = do_CONNECT = reply  # noqa: N815 - as the base says
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401 - as the base says
                 pass
@@ -162,14 +175,31 @@ class Server:
             _end(handler, reset=reply.reset)
             return
         seen.status = reply.status
+        if seen.method == "CONNECT" and reply.status == 200 and self._tunnel:
+            handler.close_connection = True
+            self._connect(handler, seen.target)
+            return
         handler.wfile.write(_head(reply))
         if seen.method == "HEAD" or reply.status in {204, 304}:
-            handler.close_connection = reply.close
+            handler.close_connection = handler.close_connection or reply.close or reply.hang_up
             return
         if self._send_body(handler, seen, reply):
-            handler.close_connection = handler.close_connection or reply.close
+            handler.close_connection = handler.close_connection or reply.close or reply.hang_up
         else:
             _end(handler, reset=reply.reset)
+
+    def _connect(self, handler: BaseHTTPRequestHandler, target: str) -> None:
+        """Pass bytes both ways until one side ends."""
+        host, _, port = target.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as upstream:
+            handler.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            other = {handler.connection: upstream, upstream: handler.connection}
+            while not self._closing.is_set():
+                for ready in select.select(list(other), [], [], TICK)[0]:
+                    data = ready.recv(PIECE)
+                    if not data:
+                        return
+                    other[ready].sendall(data)
 
     def _send_body(self, handler: BaseHTTPRequestHandler, seen: Request, reply: Reply) -> bool:
         """Send the body as the reply says; False: the connection is to be dropped now."""

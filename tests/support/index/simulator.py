@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from packaging.utils import canonicalize_name
 
+from tests.support.certificates import Certificates
 from tests.support.index import pages
 from tests.support.index.behaviours import Authenticated, Behaviour, Reply, Rule, asked_headers, behave
 from tests.support.index.catalogue import File, Project, Sidecar, listed
@@ -50,6 +51,8 @@ class Index:
         max_age: seconds in Cache-Control; None: no such header.
         auth: user and password that every request must bring.
         port: 0 for any.
+        tls: speak TLS with these certificates.
+        client_required: and ask for a client certificate.
     """
 
     def __init__(
@@ -68,6 +71,8 @@ class Index:
         max_age: int | None = 600,
         auth: tuple[str, str] | None = None,
         port: int = 0,
+        tls: Certificates | None = None,
+        client_required: bool = False,
     ) -> None:
         self.formats = formats
         self.sidecars = sidecars
@@ -80,13 +85,13 @@ class Index:
         self._rules: list[Rule] = []
         self._lock = threading.Lock()
         self._port = port
+        self._tls = tls.context(client_required=client_required) if tls else None
         self._server: Server | None = None
         if auth is not None:
             self.on("*", Authenticated(user=auth[0], password=auth[1]))
 
     def __enter__(self) -> Self:
-        self._server = Server(self._answer, self._port)
-        self._port = self._server.port
+        self.reopen()
         return self
 
     def __exit__(
@@ -101,7 +106,8 @@ class Index:
 
     def reopen(self) -> None:
         """Listen at the same port again."""
-        self._server = Server(self._answer, self._port)
+        self._server = Server(self._answer, self._port, tls=self._tls)
+        self._port = self._server.port
 
     # -- what is on it
 
@@ -202,8 +208,8 @@ class Index:
 
     @property
     def root(self) -> str:
-        """``http://127.0.0.1:port``, without slash."""
-        return f"http://127.0.0.1:{self._port}"
+        """``http://127.0.0.1:port``, without slash; https with TLS."""
+        return f"{self._scheme}://127.0.0.1:{self._port}"
 
     @property
     def url(self) -> str:
@@ -218,7 +224,7 @@ class Index:
     def url_as(self, user: str, password: str) -> str:
         """`url` with credentials inside."""
         who = f"{quote(user, safe='')}:{quote(password, safe='')}"
-        return f"http://{who}@127.0.0.1:{self._port}/simple/"
+        return f"{self._scheme}://{who}@127.0.0.1:{self._port}/simple/"
 
     def file_url(self, filename: str) -> str:
         """The address of a file here."""
@@ -227,7 +233,11 @@ class Index:
     @property
     def localhost_root(self) -> str:
         """The same server under another host name."""
-        return f"http://localhost:{self._port}"
+        return f"{self._scheme}://localhost:{self._port}"
+
+    @property
+    def _scheme(self) -> str:
+        return "http" if self._tls is None else "https"
 
     # -- what it saw
 

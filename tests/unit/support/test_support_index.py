@@ -11,10 +11,12 @@ from tests.support.index import (
     Authenticated,
     Body,
     Chunked,
+    Closing,
     Delay,
     Drop,
     Formats,
     ForwardProxy,
+    Gzipped,
     IgnoreRange,
     Index,
     Redirect,
@@ -392,6 +394,33 @@ def test_bodies_types_and_chunks(index: Index, client: httpx.Client, wheel: str)
     assert "content-type" not in client.get(wheel).headers
     chunked = client.get(wheel)
     assert (chunked.content, "content-length" in chunked.headers) == (WHEEL, False)
+
+
+def test_pages_may_be_compressed(index: Index, client: httpx.Client, wheel: str) -> None:
+    plain = client.get(f"{index.url}apple/").text
+    index.on("/simple/*", Gzipped())
+
+    coded = client.get(f"{index.url}apple/")
+
+    assert (coded.text, coded.headers["content-encoding"]) == (plain, "gzip")
+    asked = client.get(f"{index.url}apple/", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in asked.headers
+    assert client.get(wheel).content == WHEEL
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_connections_may_end_after_each_reply(
+    index: Index, client: httpx.Client, wheel: str, *, announced: bool
+) -> None:
+    index.on("/files/*", Closing(announced=announced))
+
+    replies = []
+    for _ in range(2):
+        replies.append(client.get(wheel))
+        time.sleep(0.05)  # the end has to arrive: httpx looks before it sends
+
+    assert [reply.headers.get("connection") for reply in replies] == ["close" if announced else None] * 2
+    assert index.connections == 2
 
 
 def test_authentication_is_asked_for_everywhere_or_somewhere(client: httpx.Client) -> None:
