@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 
 from holdfast.disk import calls
 
@@ -21,7 +22,7 @@ _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EACCES, *_NO_SUCH_CALL})
 
 
 def rename(src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
-    """Move an entry, over what lies at ``dst`` as rename(2) does: a file over a file, a directory over an empty one."""
+    """Move an entry over what lies at ``dst``: a file over a file, a directory over an empty one."""
     calls.current.rename(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
 
 
@@ -85,43 +86,31 @@ def mkdir(path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
     calls.current.mkdir(path, mode, dir_fd=dir_fd)
 
 
-def make_parents(path: str, mode: int = 0o777) -> tuple[str, ...]:
+def make_parents(path: str, make: Callable[[str], None] = mkdir) -> tuple[str, ...]:
     """Make a directory and its missing parents.
+
+    Args:
+        path: What already lies there is left alone, whatever it is.
+        make: Makes one directory; the default follows the umask.
 
     Returns:
         The directories that this call made, outermost first: what `remove_parents` takes.
     """
-    missing: list[str] = []
-    while True:
+    made: tuple[str, ...] = ()
+    try:
+        make(path)
+    except FileExistsError:
+        return made
+    except FileNotFoundError:
+        parent = os.path.dirname(path)
+        if parent in {path, ""}:
+            raise
+        made = make_parents(parent, make)
         try:
-            mkdir(path, mode)
-        except FileExistsError:
-            if not missing:
-                return ()
-            path = missing.pop()  # somebody else made it meanwhile: go on below it
-            break
-        except FileNotFoundError:
-            missing.append(path)
-            parent = os.path.dirname(path)
-            if parent in {path, ""}:
-                raise
-            path = parent
-        else:
-            made = [path]
-            return tuple(made + _make_below(missing, mode))
-    return tuple(_make_below([*missing, path], mode))
-
-
-def _make_below(missing: list[str], mode: int) -> list[str]:
-    """Make what is missing, innermost first in the list; those that came meanwhile are not ours."""
-    made = []
-    for path in reversed(missing):
-        try:
-            mkdir(path, mode)
-        except FileExistsError:
-            continue
-        made.append(path)
-    return made
+            make(path)
+        except FileExistsError:  # somebody else made it meanwhile
+            return made
+    return (*made, path)
 
 
 def remove_parents(made: tuple[str, ...]) -> None:

@@ -33,14 +33,19 @@ def open_dir(path: str, *, dir_fd: int | None = None, follow: bool = False) -> i
     return calls.current.open(path, _DIRECTORY if follow else _DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)
 
 
-def open_regular(path: str, *, dir_fd: int | None = None) -> int:
+def open_regular(path: str, *, write: bool = False, dir_fd: int | None = None) -> int:
     """Open a regular file for reading, safely.
+
+    Args:
+        path: Relative to ``dir_fd`` if given.
+        write: Open for writing too (NFS grants an exclusive flock on no other descriptor).
+        dir_fd: Directory descriptor.
 
     Raises:
         NotRegularError: A FIFO, device, socket or directory.
         OSError: ELOOP for a symlink; what open(2) says otherwise.
     """
-    fd = calls.current.open(path, _REGULAR, dir_fd=dir_fd)
+    fd = calls.current.open(path, _REGULAR | os.O_RDWR if write else _REGULAR, dir_fd=dir_fd)
     try:
         if not modes.S_ISREG(calls.current.fstat(fd).st_mode):
             raise NotRegularError(errno.EINVAL, "Not a regular file", path)
@@ -80,6 +85,20 @@ def close(fd: int) -> None:
 def listdir(path: str | int) -> list[str]:
     """The names in a directory (path or descriptor), in no order."""
     return calls.current.listdir(path)
+
+
+def nearest_directory(path: str) -> str:
+    """The real path of a directory, or of its nearest parent that exists and is one."""
+    while not modes.S_ISDIR(_mode(path)):
+        path = os.path.dirname(path) or "."
+    return calls.current.realpath(path)
+
+
+def _mode(path: str) -> int:
+    try:
+        return calls.current.stat(path).st_mode
+    except OSError:
+        return 0
 
 
 def scandir(path: str | int) -> list[os.DirEntry[str]]:
