@@ -1,1 +1,1 @@
-"""Room 4: http and downloads."""
+"""Bytes from elsewhere: HTTP, ranges of wheels, downloads into the store. The only room that imports httpx."""
