@@ -62,6 +62,10 @@ class Interpreter:
         externally_managed: PEP 668: the message, an empty string for a marker file without one, or None.
         site_packages: Directories on sys.path that hold distributions, in order (system ones too when visible).
         cache_tag: ``sys.implementation.cache_tag``, for ``__pycache__``.
+        base_executable: The Python that a virtual environment made from this one is based on.
+        prefix_scheme: What ``--prefix`` uses; its directories are relative to the prefix.
+        venv_scheme: What a virtual environment made from this one has; relative to its root.
+        is_64bit: On Linux such an environment gets ``lib64``.
     """
 
     executable: str
@@ -77,6 +81,10 @@ class Interpreter:
     externally_managed: str | None
     site_packages: tuple[str, ...]
     cache_tag: str
+    base_executable: str = ""
+    prefix_scheme: Scheme | None = None
+    venv_scheme: Scheme | None = None
+    is_64bit: bool = True
 
     @property
     def is_virtual(self) -> bool:
