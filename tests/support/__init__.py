@@ -3,6 +3,7 @@
 ==================  =====================================================================================
 ``wheels``          `WheelSpec`, `pkg`, `build_wheel`, `wheel_bytes`: wheels as they should be
 ``damage``          the ways to spoil a wheel on purpose, given as ``WheelSpec(damage=...)``
+``archives``        the zip files and RECORD texts below `wheels`
 ``sdists``          source distributions that exist only to be listed
 ``index``           `Index`: a package index on loopback with behaviours for every path, `ForwardProxy`
 ``certificates``    `make_certificates`: for ``Index(tls=...)``

@@ -6,20 +6,15 @@ specification gives the same bytes, so that tests may name a hash.
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import os
 import re
-import stat
-import zipfile
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from packaging.utils import canonicalize_name
 
+from tests.support.archives import FILE_MODE, LINK_MODE, PROGRAM_MODE, Member, record_hash, record_text, zip_bytes
 from tests.support.damage import (
     Damage,
     Duplicate,
@@ -42,10 +37,6 @@ from tests.support.damage import (
 )
 
 Content = bytes | str
-MADE = (2024, 1, 1, 0, 0, 0)
-FILE_MODE = stat.S_IFREG | 0o644
-PROGRAM_MODE = stat.S_IFREG | 0o755
-LINK_MODE = stat.S_IFLNK | 0o777
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,14 +118,6 @@ class WheelSpec:
         return f"{stem}{build}-{compressed(self.tags)}.whl"
 
 
-@dataclass(slots=True, kw_only=True)
-class _Member:
-    path: str
-    content: bytes
-    mode: int = FILE_MODE
-    rotten: bool = False
-
-
 def pkg(
     name: str,
     version: str = "1.0",
@@ -207,7 +190,7 @@ def wheel_bytes(spec: WheelSpec) -> bytes:  # noqa: C901, PLR0912 - one arm per 
             case WrongSize(path=path, by=by):
                 rows[path] = (rows[path][0], str(int(rows[path][1]) + by))
             case Unlisted(path=path, content=content):
-                members.append(_Member(path=path, content=content))
+                members.append(Member(path=path, content=content))
             case Unhashed(path=path):
                 rows[path] = ("", "")
             case Missing(path=path):
@@ -223,18 +206,18 @@ def wheel_bytes(spec: WheelSpec) -> bytes:  # noqa: C901, PLR0912 - one arm per 
             case RottenBytes(path=path):
                 _named(members, path).rotten = True
             case Traversal(path=path, content=content):
-                members.append(_Member(path=path, content=content))
+                members.append(Member(path=path, content=content))
                 rows[path] = (record_hash(content), str(len(content)))
             case SecondDistInfo(name=name, version=version):
                 for member in _second_dist_info(name, version):
                     members.append(member)
                     rows[member.path] = (record_hash(member.content), str(len(member.content)))
             case Duplicate(path=path, content=content):
-                members.append(_Member(path=path, content=content))
+                members.append(Member(path=path, content=content))
             case DuplicateRow(path=path):
                 extra_rows.append((path, record_hash(b"the other row"), rows[path][1]))
             case SymlinkEntry(path=path, to=to):
-                members.append(_Member(path=path, content=to.encode(), mode=LINK_MODE))
+                members.append(Member(path=path, content=to.encode(), mode=LINK_MODE))
                 rows[path] = (record_hash(to.encode()), str(len(to.encode())))
             case FilenameSays() | NonUtf8Metadata():
                 pass  # `filename` and `metadata_bytes` say it already
@@ -243,28 +226,21 @@ def wheel_bytes(spec: WheelSpec) -> bytes:  # noqa: C901, PLR0912 - one arm per 
     if with_record:
         record = f"{spec.info}/RECORD"
         table = [(path, *row) for path, row in rows.items()] + extra_rows + [(record, "", "")]
-        members.append(_Member(path=record, content=_csv(table)))
-    return _zip(members, directory_entries=spec.directory_entries)[:keep]
+        members.append(Member(path=record, content=record_text(table)))
+    return zip_bytes(members, directory_entries=spec.directory_entries)[:keep]
 
 
-def record_hash(content: bytes) -> str:
-    """The hash column of RECORD: ``sha256=`` and URL-safe base64 without padding."""
-    return "sha256=" + urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-
-
-def _honest_members(spec: WheelSpec) -> list[_Member]:
+def _honest_members(spec: WheelSpec) -> list[Member]:
     members = [
-        _Member(path=path, content=_bytes(content), mode=PROGRAM_MODE if path in spec.executable else FILE_MODE)
+        Member(path=path, content=_bytes(content), mode=PROGRAM_MODE if path in spec.executable else FILE_MODE)
         for path, content in spec.files.items()
     ]
     for path, content in spec.data.items():
         mode = PROGRAM_MODE if path.startswith("scripts/") or path in spec.executable else FILE_MODE
-        members.append(_Member(path=f"{spec.stem}.data/{path}", content=_bytes(content), mode=mode))
-    members += [
-        _Member(path=f"{spec.info}/{path}", content=_bytes(content)) for path, content in spec.dist_info.items()
-    ]
-    members.append(_Member(path=f"{spec.info}/METADATA", content=metadata_bytes(spec)))
-    members.append(_Member(path=f"{spec.info}/WHEEL", content=_wheel_file(spec)))
+        members.append(Member(path=f"{spec.stem}.data/{path}", content=_bytes(content), mode=mode))
+    members += [Member(path=f"{spec.info}/{path}", content=_bytes(content)) for path, content in spec.dist_info.items()]
+    members.append(Member(path=f"{spec.info}/METADATA", content=metadata_bytes(spec)))
+    members.append(Member(path=f"{spec.info}/WHEEL", content=_wheel_file(spec)))
     groups = {"console_scripts": spec.console_scripts, "gui_scripts": spec.gui_scripts, **spec.entry_points}
     text = "\n".join(
         f"[{group}]\n" + "".join(f"{name} = {reference}\n" for name, reference in entries.items())
@@ -272,7 +248,7 @@ def _honest_members(spec: WheelSpec) -> list[_Member]:
         if entries
     )
     if text and "entry_points.txt" not in spec.dist_info:
-        members.append(_Member(path=f"{spec.info}/entry_points.txt", content=text.encode()))
+        members.append(Member(path=f"{spec.info}/entry_points.txt", content=text.encode()))
     return members
 
 
@@ -287,57 +263,24 @@ def _wheel_file(spec: WheelSpec) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def _second_dist_info(name: str, version: str) -> list[_Member]:
+def _second_dist_info(name: str, version: str) -> list[Member]:
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     wheel = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     return [
-        _Member(path=f"{info}/METADATA", content=metadata.encode()),
-        _Member(path=f"{info}/WHEEL", content=wheel.encode()),
-        _Member(path=f"{info}/RECORD", content=b""),
+        Member(path=f"{info}/METADATA", content=metadata.encode()),
+        Member(path=f"{info}/WHEEL", content=wheel.encode()),
+        Member(path=f"{info}/RECORD", content=b""),
     ]
 
 
-def _without(members: list[_Member], path: str) -> list[_Member]:
+def _without(members: list[Member], path: str) -> list[Member]:
     _named(members, path)  # damage that misses is a mistake in the test
     return [member for member in members if member.path != path]
 
 
-def _named(members: list[_Member], path: str) -> _Member:
+def _named(members: list[Member], path: str) -> Member:
     return next(member for member in members if member.path == path)
-
-
-def _csv(rows: list[tuple[str, str, str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
-
-
-def _zip(members: list[_Member], *, directory_entries: bool) -> bytes:
-    archive = io.BytesIO()
-    rotten: list[tuple[int, int]] = []
-    seen: set[str] = set()
-    with zipfile.ZipFile(archive, "w") as writer:
-        for member in members:
-            parent = os.path.dirname(member.path)
-            if directory_entries and parent and parent not in seen:
-                seen.add(parent)
-                entry = zipfile.ZipInfo(f"{parent}/", MADE)
-                entry.external_attr = (stat.S_IFDIR | 0o755) << 16 | 0x10
-                writer.writestr(entry, b"")
-            entry = zipfile.ZipInfo(member.path, MADE)
-            entry.external_attr = member.mode << 16
-            entry.create_system = 3
-            entry.compress_type = zipfile.ZIP_STORED if member.rotten else zipfile.ZIP_DEFLATED
-            if member.path in writer.NameToInfo:
-                del writer.NameToInfo[member.path]  # zipfile warns of what we do on purpose
-            writer.writestr(entry, member.content)
-            if member.rotten:
-                rotten.append((archive.tell() - len(member.content), len(member.content)))
-    data = bytearray(archive.getvalue())
-    for start, length in rotten:
-        data[start + length // 2] ^= 0xFF
-    return bytes(data)
 
 
 def _bytes(content: Content) -> bytes:

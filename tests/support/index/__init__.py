@@ -19,10 +19,11 @@ from tests.support.index.behaviours import (
     WrongRange,
 )
 from tests.support.index.catalogue import File, Project, Sidecar, SidecarDigest, listed
+from tests.support.index.negotiation import Formats
 from tests.support.index.pages import HTML_TYPE, JSON_TYPE, SidecarWords
 from tests.support.index.proxy import ForwardProxy
 from tests.support.index.server import Request
-from tests.support.index.simulator import Formats, Index
+from tests.support.index.simulator import Index
 from tests.support.index.unreachable import refused, silent
 
 __all__ = [

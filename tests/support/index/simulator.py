@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import TracebackType
 from typing import Self
@@ -13,22 +12,15 @@ from urllib.parse import quote, unquote
 from packaging.utils import canonicalize_name
 
 from tests.support.certificates import Certificates
-from tests.support.index import pages
 from tests.support.index.behaviours import Authenticated, Behaviour, Reply, Rule, asked_headers, behave
 from tests.support.index.catalogue import File, Project, Sidecar, listed
-from tests.support.index.content import Manners, answer
-from tests.support.index.pages import HTML_TYPE, JSON_TYPE, PLAIN_HTML, SidecarWords, Style
+from tests.support.index.content import Manners
+from tests.support.index.negotiation import Formats
+from tests.support.index.pages import SidecarWords, Style
 from tests.support.index.server import Request, Server
+from tests.support.index.site import Site
 from tests.support.sdists import SdistSpec
 from tests.support.wheels import WheelSpec
-
-
-class Formats(StrEnum):
-    """Which page formats the index speaks."""
-
-    BOTH = "both"
-    JSON = "json"
-    HTML = "html"
 
 
 class Index:
@@ -74,14 +66,14 @@ class Index:
         tls: Certificates | None = None,
         client_required: bool = False,
     ) -> None:
-        self.formats = formats
         self.sidecars = sidecars
         self.hashes = hashes
         self.sizes = sizes
-        self.style = Style(api_version=api_version, sidecar_words=sidecar_words, absolute_urls=absolute_urls)
-        self.manners = Manners(etag=etag, last_modified=last_modified, max_age=max_age, ranges=ranges)
-        self.projects: dict[str, Project] = {}
-        self._hosted: dict[str, File] = {}
+        self.site = Site(
+            formats=formats,
+            style=Style(api_version=api_version, sidecar_words=sidecar_words, absolute_urls=absolute_urls),
+            manners=Manners(etag=etag, last_modified=last_modified, max_age=max_age, ranges=ranges),
+        )
         self._rules: list[Rule] = []
         self._lock = threading.Lock()
         self._port = port
@@ -147,7 +139,7 @@ class Index:
         )
         for file in files:
             self.list_file(file)
-            (self if host is None else host)._hosted[file.filename] = file
+            (self if host is None else host).site.hosted[file.filename] = file
         return files
 
     def list_file(self, file: File) -> None:
@@ -156,20 +148,23 @@ class Index:
         project.files = [other for other in project.files if other.filename != file.filename]
         project.files.append(file)
         if file.base is None:
-            self._hosted[file.filename] = file
+            self.site.hosted[file.filename] = file
 
     def project(self, name: str) -> Project:
         """The project of that name, made (without files) if it was not there."""
         name = canonicalize_name(name)
-        return self.projects.setdefault(name, Project(name=name))
+        return self.site.projects.setdefault(name, Project(name=name))
 
     def remove(self, name: str) -> None:
         """Take a project off the index; its files stay where they were."""
-        del self.projects[canonicalize_name(name)]
+        del self.site.projects[canonicalize_name(name)]
 
     def yank(self, filename: str, reason: str = "") -> None:
         """Mark a listed file as yanked."""
-        self.list_file(replace(self._hosted[filename], yanked=reason))
+        (file,) = (
+            file for project in self.site.projects.values() for file in project.files if file.filename == filename
+        )
+        self.list_file(replace(file, yanked=reason))
 
     # -- how it behaves
 
@@ -268,83 +263,11 @@ class Index:
         assert self._server is not None, "the index is used before `with`"
         return self._server
 
-    # -- the honest server
-
     def _answer(self, request: Request) -> Reply:
         path = unquote(request.path)
         with self._lock:
             behaviours = [rule.behaviour for rule in self._rules if rule.takes(request.method, path)]
-        reply = self._honest(path, asked_headers(behaviours, request.headers))
+        reply = self.site.reply(path, asked_headers(behaviours, request.headers), self.root)
         for behaviour in behaviours:
             reply = behave(behaviour, reply, path=request.path, headers=request.headers)
         return reply
-
-    def _honest(self, path: str, headers: dict[str, str]) -> Reply:
-        match path.split("/")[1:]:
-            case ["files", filename]:
-                return self._file(filename, headers)
-            case ["links", ""]:
-                page = pages.find_links(tuple(self._hosted.values()), self.style, self.root)
-                return answer(page, PLAIN_HTML, headers, self.manners, ranged=False)
-            case ["simple"] | ["simple", _] if not path.endswith("/"):
-                return Reply(status=301, headers={"Location": f"{path}/"})
-            case ["simple", ""]:
-                return self._page(None, headers)
-            case ["simple", name, ""] if name != canonicalize_name(name):
-                return Reply(status=301, headers={"Location": f"/simple/{canonicalize_name(name)}/"})
-            case ["simple", name, ""] if name in self.projects:
-                return self._page(self.projects[name], headers)
-            case _:
-                return Reply(status=404, headers={"Content-Type": "text/plain"}, body=b"not here\n")
-
-    def _file(self, filename: str, headers: dict[str, str]) -> Reply:
-        if filename in self._hosted:
-            content = self._hosted[filename].content
-            return answer(content, "application/octet-stream", headers, self.manners, ranged=True)
-        wheel = self._hosted.get(filename.removesuffix(".metadata"))
-        if wheel is None or wheel.sidecar_content is None:
-            return Reply(status=404, headers={"Content-Type": "text/plain"}, body=b"not here\n")
-        return answer(wheel.sidecar_content, "application/octet-stream", headers, self.manners, ranged=True)
-
-    def _page(self, project: Project | None, headers: dict[str, str]) -> Reply:
-        media_type = self._negotiated(headers.get("accept", "*/*"))
-        if media_type is None:
-            return Reply(status=406, headers={"Content-Type": "text/plain"}, body=b"not in that format\n")
-        if media_type == JSON_TYPE:
-            body = (
-                pages.json_root(self.projects.values(), self.style)
-                if project is None
-                else pages.json_project(project, self.style, self.root)
-            )
-        else:
-            body = (
-                pages.html_root(self.projects.values(), self.style)
-                if project is None
-                else pages.html_project(project, self.style, self.root)
-            )
-        return answer(body, media_type, headers, self.manners, ranged=False)
-
-    def _negotiated(self, accept: str) -> str | None:
-        """The format the client likes best among ours (PEP 691); HTML wins a draw, as on old servers."""
-        ours: tuple[str, ...]
-        match self.formats:
-            case Formats.BOTH:
-                ours = (PLAIN_HTML, HTML_TYPE, JSON_TYPE)
-            case Formats.JSON:
-                ours = (JSON_TYPE,)
-            case Formats.HTML:
-                ours = (PLAIN_HTML, HTML_TYPE)
-        liking = _liking(accept)
-        wildcard = liking.get("*/*", 0.0)
-        major = {each: liking.get(f"{each.partition('/')[0]}/*", wildcard) for each in ours}
-        best = max(ours, key=lambda each: liking.get(each, major[each]))
-        return best if liking.get(best, major[best]) > 0 else None
-
-
-def _liking(accept: str) -> dict[str, float]:
-    weights: dict[str, float] = {}
-    for each in accept.split(","):
-        kind, *parameters = (part.strip() for part in each.split(";"))
-        quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        weights[kind.replace("simple.latest+", "simple.v1+")] = float(quality)
-    return weights

@@ -142,6 +142,15 @@ def test_links_are_where_the_files_are(index: Index, client: httpx.Client) -> No
         assert client.get(index.file_url(pkg("pear").filename)).status_code == 404
 
 
+def test_a_file_may_be_yanked_or_taken_off_later(index: Index, client: httpx.Client, wheel: str) -> None:
+    index.yank(APPLE.filename, "broken")
+    assert client.get(f"{index.url}apple/", headers=JSON).json()["files"][0]["yanked"] == "broken"
+
+    index.remove("apple")
+    assert client.get(f"{index.url}apple/").status_code == 404
+    assert client.get(wheel).content == WHEEL
+
+
 def test_the_flat_page_lists_every_file(index: Index, client: httpx.Client) -> None:
     index.add(APPLE, SdistSpec(name="quince", version="1"))
 
