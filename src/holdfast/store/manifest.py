@@ -1,0 +1,87 @@
+"""The manifest of a store entry as bytes: JSON, one row of few words for each file.
+
+JSON and not marshal or pickle: a cache may be shared, and what reads it must not be able to run or crash on it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from holdfast.model.stored import Manifest, ScriptEntryPoint, WheelFile
+from holdfast.model.target import SchemeKey
+
+FORMAT = 1
+
+_SCHEMES = tuple(SchemeKey)
+_EXECUTABLE = 1
+_SHEBANG = 2
+
+
+def to_bytes(manifest: Manifest) -> bytes:
+    """Serialise. A file's row: member, scheme's number, path (0: as member), size, digest, flags, mtime in ns."""
+    data = {
+        "format": FORMAT,
+        "sha256": manifest.sha256,
+        "filename": manifest.filename,
+        "name": manifest.name,
+        "version": str(manifest.version),
+        "info": manifest.info_name,
+        "purelib": manifest.purelib,
+        "requires": manifest.requires_dist,
+        "metadata": manifest.metadata_sha256,
+        "scripts": [[each.name, each.module, each.attribute, each.gui] for each in manifest.scripts],
+        "files": [
+            [
+                file.member,
+                _SCHEMES.index(file.scheme),
+                0 if file.path == file.member else file.path,
+                file.size,
+                file.digest,
+                _EXECUTABLE * file.executable + _SHEBANG * file.shebang,
+                file.mtime_ns,
+            ]
+            for file in manifest.files
+        ],
+    }
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def from_bytes(data: bytes) -> Manifest | None:
+    """Parse; None for anything that is not a whole manifest of this format."""
+    try:
+        loaded: dict[str, Any] = json.loads(data)
+        if loaded["format"] != FORMAT:
+            return None
+        return Manifest(
+            sha256=loaded["sha256"],
+            filename=loaded["filename"],
+            name=canonicalize_name(loaded["name"]),
+            version=Version(loaded["version"]),
+            info_name=loaded["info"],
+            purelib=loaded["purelib"],
+            files=tuple(
+                WheelFile(
+                    member=member,
+                    scheme=_SCHEMES[scheme],
+                    path=path or member,
+                    size=size,
+                    digest=digest,
+                    executable=flags & _EXECUTABLE != 0,
+                    mtime_ns=mtime,
+                    shebang=flags & _SHEBANG != 0,
+                )
+                for member, scheme, path, size, digest, flags, mtime in loaded["files"]
+            ),
+            scripts=tuple(
+                ScriptEntryPoint(name=name, module=module, attribute=attribute, gui=gui)
+                for name, module, attribute, gui in loaded["scripts"]
+            ),
+            requires_dist=tuple(loaded["requires"]),
+            metadata_sha256=loaded["metadata"],
+        )
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, InvalidVersion, RecursionError):
+        return None

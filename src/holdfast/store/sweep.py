@@ -1,0 +1,109 @@
+"""Removes from the cache directory: what dead adders left, and everything for ``cache clean``.
+
+**Guarantees**: only directories whose names this program gives are touched. What goes is renamed aside first, so that
+nobody finds a half removed entry.
+
+**On crash**: a ``.adding-*`` directory with the rest is left; the next sweep takes it.
+
+**Limits**: an adder that is suspended for an hour loses what it was adding, and adds it again or fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import uuid
+from dataclasses import dataclass
+
+from holdfast import disk
+from holdfast.store import keys
+
+LITTER_AGE_NS = 3600 * 1_000_000_000
+"""How long nobody must have touched what an adder left before it is litter."""
+
+_VERSIONED = re.compile(r"[a-z]+-v[0-9]+\Z")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleaned:
+    """What ``cache clean`` removed: files, and the bytes that they took.
+
+    Attributes:
+        left: Paths that could not be removed, with the reason each.
+    """
+
+    files: int = 0
+    bytes: int = 0
+    left: tuple[str, ...] = ()
+
+
+def sweep(versioned: str, *, now_ns: int) -> None:
+    """Remove the litter of dead adders from one versioned directory; what cannot be removed stays.
+
+    Args:
+        versioned: ``wheels-v1`` of a cache directory, or the like.
+        now_ns: The time by the clock of the machine that keeps the files: the mtime of something just made there.
+    """
+    try:
+        names = disk.listdir(versioned)
+    except OSError:
+        return
+    for name in names:
+        if not name.startswith(keys.LITTER_PREFIX):
+            continue
+        path = os.path.join(versioned, name)
+        try:
+            if now_ns - disk.lstat(path).st_mtime_ns > LITTER_AGE_NS:
+                disk.remove_tree(path)
+        except OSError:
+            continue
+
+
+def clean(cache_dir: str) -> Cleaned:
+    """Empty the cache directory: every versioned directory in it, of older and newer holdfasts too.
+
+    Returns:
+        What was removed; nothing for a cache that is not there.
+    """
+    files = size = 0
+    left: list[str] = []
+    try:
+        names = sorted(disk.listdir(cache_dir))
+    except OSError:
+        return Cleaned()
+    for name in names:
+        path = os.path.join(cache_dir, name)
+        if not (_VERSIONED.match(name) or name.startswith(keys.LITTER_PREFIX)):
+            continue
+        try:
+            away = _aside(cache_dir, name)
+            counted = _measure(away)
+            disk.remove_tree(away)
+        except OSError as error:
+            left.append(f"{path}: {error.strerror}")
+        else:
+            files, size = files + counted[0], size + counted[1]
+    with contextlib.suppress(OSError):  # somebody's own files are in it, or it is a mount point
+        disk.rmdir(cache_dir)
+    return Cleaned(files=files, bytes=size, left=tuple(left))
+
+
+def _aside(cache_dir: str, name: str) -> str:
+    away = os.path.join(cache_dir, keys.LITTER_PREFIX + uuid.uuid4().hex)
+    disk.rename(os.path.join(cache_dir, name), away)
+    return away
+
+
+def _measure(path: str) -> tuple[int, int]:
+    """Files and bytes of a tree."""
+    files = size = 0
+    for entry in disk.scandir(path):
+        if entry.is_dir(follow_symlinks=False):
+            below = _measure(os.path.join(path, entry.name))
+            files, size = files + below[0], size + below[1]
+        else:
+            status = disk.lstat(os.path.join(path, entry.name))
+            files, size = files + 1, size + (status.st_size if stat.S_ISREG(status.st_mode) else 0)
+    return files, size

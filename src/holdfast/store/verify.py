@@ -1,0 +1,99 @@
+"""Whether a store entry is still what its manifest says (promise P8).
+
+**Guarantees**: every file is looked at. One with the manifest's size, mtime and mode is believed; one with another
+mtime or mode is hashed, and if its content is right it is renewed: a fresh copy takes its place, so that the file in
+whatever environment shares the old inode is left alone.
+
+**On crash**: a copy named ``.renewing-*`` may stay in the entry; no manifest lists it.
+
+**Limits**: an edit that restores size and mtime is not seen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import stat
+import uuid
+from base64 import urlsafe_b64encode
+from enum import StrEnum
+
+from holdfast import disk
+from holdfast.model.stored import Manifest, WheelFile
+from holdfast.store.unpack import FILE_MODE, PROGRAM_MODE
+
+_CHUNK = 1 << 20
+_REGULAR = stat.S_IFREG | FILE_MODE
+_PROGRAM = stat.S_IFREG | PROGRAM_MODE
+
+
+class Health(StrEnum):
+    """What can be said of an entry."""
+
+    SOUND = "sound"
+    """All as published: hard links may be made."""
+    TOUCHED = "touched"
+    """The contents are right, but times or rights are not and could not be renewed: copy, do not link."""
+    DAMAGED = "damaged"
+    """Something is missing or has other content."""
+
+
+def compare(tree: int, manifest: Manifest, *, renew: bool) -> Health:
+    """Compare a tree with its manifest.
+
+    Args:
+        tree: Descriptor of the entry's ``tree`` directory.
+        manifest: Of the entry.
+        renew: Files may be replaced by fresh copies of themselves.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    health = Health.SOUND
+    for file in manifest.files:
+        try:
+            status = disk.lstat(file.member, dir_fd=tree)
+        except (FileNotFoundError, NotADirectoryError):
+            return Health.DAMAGED
+        wanted = _PROGRAM if file.executable else _REGULAR
+        if status.st_size == file.size and status.st_mtime_ns == file.mtime_ns and status.st_mode == wanted:
+            continue
+        if status.st_size != file.size or not stat.S_ISREG(status.st_mode) or not _is_right(tree, file):
+            return Health.DAMAGED
+        if not (renew and _renewed(tree, file)):
+            health = Health.TOUCHED
+    return health
+
+
+def _is_right(tree: int, file: WheelFile) -> bool:
+    digest = hashlib.sha256()
+    fd = disk.open_regular(file.member, dir_fd=tree)
+    try:
+        while chunk := disk.read(fd, _CHUNK):
+            digest.update(chunk)
+    finally:
+        disk.close(fd)
+    return urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() == file.digest
+
+
+def _renewed(tree: int, file: WheelFile) -> bool:
+    """Put a copy with the right times and rights in the file's place; False where that is refused."""
+    fresh = f".renewing-{uuid.uuid4().hex}"
+    try:
+        source = disk.open_regular(file.member, dir_fd=tree)
+        try:
+            copy = disk.open_new(fresh, dir_fd=tree)
+            try:
+                disk.copy(source, copy)
+                disk.fchmod(copy, PROGRAM_MODE if file.executable else FILE_MODE)
+                disk.utime(copy, (file.mtime_ns, file.mtime_ns))
+            finally:
+                disk.close(copy)
+        finally:
+            disk.close(source)
+        disk.rename(fresh, file.member, src_dir_fd=tree, dst_dir_fd=tree)
+    except OSError:
+        with contextlib.suppress(OSError):
+            disk.unlink(fresh, dir_fd=tree)
+        return False
+    return True

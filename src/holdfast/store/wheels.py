@@ -1,0 +1,228 @@
+"""The store of unpacked wheels: found by the digest of the wheel file, added once, shared by all environments.
+
+**Guarantees**: an entry is published by one rename together with its manifest, so it is there whole or not at all; no
+lock is needed, and of two who add the same the first wins. What `WheelStore.get` returns has been compared with its
+manifest just now: a file with another size, mtime or mode is hashed again, renewed if it is what it was and only
+looks touched, and the entry is dropped if it is not (promise P8). A cache that cannot be used costs one line, never
+the installation: what cannot be added there is unpacked in the fallback directory.
+
+**On crash**: a directory named ``.adding-*`` is left, which the next adder removes when it is an hour old.
+
+**Limits**: an edit that restores size and mtime is not seen (a hash of everything at every use would be).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+import uuid
+
+from holdfast import disk
+from holdfast.errors import IntegrityError, TargetError
+from holdfast.events import SILENT, Reporter, Warned
+from holdfast.model.stored import Manifest, StoredWheel
+from holdfast.store import keys, manifest, sharing, sweep, verify
+from holdfast.store.access import NOWHERE, Access, access_to
+from holdfast.store.archive import Archive
+from holdfast.store.faults import WheelFault
+from holdfast.store.unpack import unpack
+
+_TAKEN = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_MANIFEST_LIMIT = 256 << 20
+_ATTEMPTS = 3
+_OWN = Access(read=True, add=True)
+
+
+class WheelStore:
+    """Wheels by digest, in a cache directory and, where that cannot take them, in a fallback directory.
+
+    Args:
+        cache: The cache directory; None without one.
+        access: What may be done with it.
+        fallback: A directory private to this transaction, made when it is needed.
+        reporter: Hears, once, that the cache is of no use.
+    """
+
+    def __init__(self, *, cache: str | None, access: Access, fallback: str, reporter: Reporter = SILENT) -> None:
+        self.cache = cache
+        self._access = access
+        self._fallback = fallback
+        self._reporter = reporter
+        self._mutex = threading.Lock()
+        self._said = False
+        self._swept = False
+
+    @classmethod
+    def open(cls, cache_dir: str | None, fallback_dir: str, reporter: Reporter = SILENT) -> WheelStore:
+        """Look at the cache directory and make a store of it, whatever state it is in.
+
+        Args:
+            cache_dir: May be missing (it is made), not writable or somebody else's; None: no cache.
+            fallback_dir: In the work area; made when it is needed.
+            reporter: Hears of a cache that is not used.
+        """
+        access = access_to(cache_dir) if cache_dir is not None else NOWHERE
+        store = cls(cache=cache_dir, access=access, fallback=fallback_dir, reporter=reporter)
+        if cache_dir is not None and not access.read:
+            store.give_up(access.reason)
+        return store
+
+    def get(self, sha256: str, *, allow_bad_record: bool = False) -> StoredWheel | None:
+        """The wheel with this digest, if it is here and still what it was.
+
+        Args:
+            sha256: Hexadecimal, lower case.
+            allow_bad_record: One that was added with the same word is good enough.
+        """
+        for root, access in self._readable():
+            for unverified in (False, True) if allow_bad_record else (False,):
+                entry = os.path.join(root, keys.wheel_entry(sha256, unverified=unverified))
+                if found := self._load(entry, sha256, access):
+                    return found
+        return None
+
+    def add(self, path: str, *, sha256: str, filename: str, allow_bad_record: bool = False) -> StoredWheel:
+        """Verify and unpack a wheel file.
+
+        Args:
+            path: Of the file; stays as it is.
+            sha256: Its digest, computed by the caller.
+            filename: The wheel's name, where ``path`` has another.
+            allow_bad_record: Let a wrong RECORD pass (``--allow-bad-record``); the entry is kept apart.
+
+        Raises:
+            IntegrityError: It is no proper wheel; the reason and the file name are said, and nothing is left.
+            TargetError: It can be unpacked nowhere.
+        """
+        try:
+            with Archive(path) as archive:
+                return self._add(archive, sha256, filename, allow_bad_record=allow_bad_record)
+        except WheelFault as fault:
+            raise IntegrityError(
+                f"{filename} is not a valid wheel: {fault.reason}.",
+                hint=_bad_record_hint(filename) if fault.record else None,
+            ) from fault
+
+    def writable_root(self) -> str:
+        """The directory in which entries are made now: the cache, or the fallback directory."""
+        return self.cache if self.cache is not None and self._access.add else self._fallback
+
+    def give_up(self, reason: str) -> None:
+        """Say once that nothing is added to the cache any more, and stop adding."""
+        with self._mutex:
+            kept = self._access
+            self._access = Access(read=kept.read, add=False, shared=kept.shared, trusted=kept.trusted)
+            if self._said:
+                return
+            self._said = True
+        use = "only read" if kept.read else "not used"
+        self._reporter.emit(Warned(text=f"The cache {self.cache} is {use}: {reason}."))
+
+    def _readable(self) -> tuple[tuple[str, Access], ...]:
+        own = (self._fallback, _OWN)
+        return ((self.cache, self._access), own) if self.cache is not None and self._access.read else (own,)
+
+    def _load(self, entry: str, sha256: str, access: Access) -> StoredWheel | None:
+        try:
+            fd = disk.open_dir(os.path.join(entry, keys.TREE))
+        except OSError:
+            return None
+        try:
+            status = disk.fstat(fd)
+            if access.trusted is not None and status.st_uid not in access.trusted:
+                return None
+            found = self._manifest(entry, sha256)
+            health = verify.compare(fd, found, renew=access.add) if found else verify.Health.DAMAGED
+        except OSError:
+            return None
+        finally:
+            disk.close(fd)
+        if found is None or health is verify.Health.DAMAGED:
+            if access.add:
+                self._drop(entry)
+            return None
+        linkable = health is verify.Health.SOUND and status.st_uid == os.geteuid()
+        return StoredWheel(tree=os.path.join(entry, keys.TREE), manifest=found, linkable=linkable)
+
+    def _manifest(self, entry: str, sha256: str) -> Manifest | None:
+        try:
+            found = manifest.from_bytes(disk.read_regular(os.path.join(entry, keys.MANIFEST), limit=_MANIFEST_LIMIT))
+        except FileNotFoundError:
+            return None
+        return found if found and found.sha256 == sha256 else None
+
+    def _drop(self, entry: str) -> None:
+        """Take a damaged entry away in one rename, so that nobody meets it half removed."""
+        versioned = os.path.dirname(os.path.dirname(entry))
+        away = os.path.join(versioned, keys.LITTER_PREFIX + uuid.uuid4().hex)
+        try:
+            disk.rename(entry, away)
+            disk.remove_tree(away)
+        except OSError:
+            pass  # gone already, or not ours to remove: it is not used in any case
+
+    def _add(self, archive: Archive, sha256: str, filename: str, *, allow_bad_record: bool) -> StoredWheel:
+        if self.cache is not None and not self._access.add:
+            self.give_up(self._access.reason)
+        if (root := self.writable_root()) != self._fallback:
+            try:
+                return self._add_to(root, archive, sha256, filename, allow_bad_record=allow_bad_record)
+            except OSError as error:
+                self.give_up(f"{error.strerror or error}")
+        try:
+            return self._add_to(self._fallback, archive, sha256, filename, allow_bad_record=allow_bad_record)
+        except OSError as error:
+            raise TargetError(
+                f"{filename} cannot be unpacked in {self._fallback}: {error.strerror or error}."
+            ) from error
+
+    def _add_to(
+        self, root: str, archive: Archive, sha256: str, filename: str, *, allow_bad_record: bool
+    ) -> StoredWheel:
+        versioned = os.path.join(root, keys.WHEELS)
+        litter = os.path.join(versioned, keys.LITTER_PREFIX + uuid.uuid4().hex)
+        shared = self._access.shared and root == self.cache
+        sharing.make_directories(litter, shared=shared)
+        try:
+            self._sweep(versioned, litter)
+            made, verified = unpack(
+                archive,
+                litter,
+                sha256=sha256,
+                filename=filename,
+                allow_bad_record=allow_bad_record,
+                reporter=self._reporter,
+            )
+            disk.write_new(os.path.join(litter, keys.MANIFEST), manifest.to_bytes(made), mode=0o644)
+            if shared:
+                sharing.share_tree(litter)
+            entry = os.path.join(root, keys.wheel_entry(sha256, unverified=not verified))
+            sharing.make_directories(os.path.dirname(entry), shared=shared)
+            return self._publish(litter, entry, made, self._access if root == self.cache else _OWN)
+        finally:
+            disk.remove_tree(litter)
+
+    def _publish(self, litter: str, entry: str, made: Manifest, access: Access) -> StoredWheel:
+        for _ in range(_ATTEMPTS):
+            try:
+                disk.rename(litter, entry)
+            except OSError as error:
+                if error.errno not in _TAKEN:
+                    raise
+                if theirs := self._load(entry, made.sha256, access):
+                    return theirs
+            else:
+                return StoredWheel(tree=os.path.join(entry, keys.TREE), manifest=made)
+        raise OSError(errno.EEXIST, "a damaged entry is in the way", entry)
+
+    def _sweep(self, versioned: str, fresh: str) -> None:
+        with self._mutex:
+            if self._swept:
+                return
+            self._swept = True
+        sweep.sweep(versioned, now_ns=disk.lstat(fresh).st_mtime_ns)
+
+
+def _bad_record_hint(filename: str) -> str:
+    return f"Ask its authors for a repaired release, or let it pass: --allow-bad-record {filename.partition('-')[0]}"
