@@ -40,12 +40,36 @@ class Survey:
 
     Holds every existing directory between a scheme directory (included) and a file that is to be placed or removed,
     and the
-    ``__pycache__`` directories in them. A directory that is not a key does not exist or is of no interest; a symlink
-    to a directory
-    is not descended.
+    ``__pycache__`` directories in them, and of a scheme directory that is missing the nearest parent that exists. A
+    directory that is not a key does not exist or is of no interest; a symlink to a directory is not descended, the
+    directory that it leads to is looked at in its place.
+
+    Attributes:
+        links: Directories that were named through a symlink -> the real directory (it may lie outside of the schemes,
+            and need not exist).
+        digests: Real path of a regular file that was asked for -> its sha256 as RECORD writes it.
+        texts: Path as asked -> the text of a small file.
     """
 
     directories: Mapping[str, DirectorySight] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """What must be known of the target before a change can be computed; `Survey` is the answer.
+
+    Attributes:
+        paths: Absolute paths of all files that come or go.
+        digests: Those of them that no RECORD lists: hashed if they exist.
+        texts: Files (in the store or the target) whose text decides whether they clash.
+    """
+
+    paths: tuple[str, ...]
+    digests: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +129,11 @@ class ProjectChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectInfo:
-    """Exactly these dist-info basenames of a project are in its library directory, with this RECORD digest each."""
+    """Exactly these dist-info directories of a project are in the library directories.
+
+    Attributes:
+        infos: (place, sha256 hex of its RECORD; empty: not compared).
+    """
 
     name: NormalizedName
     infos: tuple[tuple[Place, str], ...]
