@@ -12,6 +12,7 @@
 ``environments``    `make_venv`, `distributions`, `verify_record`: environments and their truth
 ``sandbox``         `Sandbox`, `run_holdfast`: a private world for one command
 ``peers``           `find_pip`, `find_uv`: the installers that holdfast is held against
+``same``            `compare`: whether two installers made the same environment
 ``faulty_disk``     `FaultyDisk`: stop at the n-th disk call, in this process
 ``faulty_main``     `run_faulty`: the same in a process of its own, by a real signal
 ==================  =====================================================================================

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -306,6 +307,15 @@ def test_addresses_that_nobody_answers_at(client: httpx.Client) -> None:
         client.get(url)
     with silent() as url, pytest.raises(httpx.ReadTimeout):
         client.get(url, timeout=0.1)
+
+
+def test_many_clients_at_once_are_all_served_and_logged(index: Index, wheel: str) -> None:
+    def ask(_: int) -> bytes:
+        return httpx.get(wheel, trust_env=False).content
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(ask, range(64))) == {WHEEL}
+    assert len(index.requests) == index.connections == 64
 
 
 # -- behaviours

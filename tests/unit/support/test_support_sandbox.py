@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tests.support.sandbox import Completed, Sandbox, command, is_dirty
+import holdfast
+from tests.support.sandbox import Completed, Sandbox, is_dirty
 
 
 def inner(sandbox: Sandbox, **more: str | None) -> dict[str, str]:
@@ -47,20 +48,17 @@ def test_the_environment_is_active_once_it_is_there(sandbox: Sandbox) -> None:
     assert inner(sandbox)["VIRTUAL_ENV"] == sandbox.venv.root
 
 
-def test_holdfast_can_be_run_from_the_working_directory(sandbox: Sandbox) -> None:
-    run = command()
-    assert run[1:] == ["-m", "holdfast"]
+def test_holdfast_runs_in_the_sandbox_and_leaves_nothing(sandbox: Sandbox) -> None:
+    with sandbox.footprint() as left:
+        done = sandbox.run("--version").ok()
 
-    done = subprocess.run(
-        [run[0], "-c", "import holdfast; print(holdfast.__version__)"],
-        env=sandbox.env(),
-        cwd=sandbox.cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    assert done.stdout == f"holdfast {holdfast.__version__}\n"
+    left.assert_nothing()
 
-    assert done.returncode == 0, done.stderr
+
+def test_a_wrong_end_is_shown_with_its_streams(sandbox: Sandbox) -> None:
+    with pytest.raises(AssertionError, match="--- stderr"):
+        sandbox.run("no-such-command").ok()
 
 
 def test_a_footprint_of_the_sandbox_watches_its_trees(sandbox: Sandbox) -> None:
