@@ -67,6 +67,26 @@ class FormatControl:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FileOptions:
+    """Options that stand in requirements files; they count after those of the command line.
+
+    Attributes:
+        index_url: The last ``--index-url``; it replaces every index named before it, as with pip.
+        extra_index_urls: Since that ``--index-url``.
+        formats: ``(only-binary | no-binary, value)`` in order.
+    """
+
+    index_url: str | None = None
+    extra_index_urls: tuple[str, ...] = ()
+    no_index: bool = False
+    find_links: tuple[str, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+    pre: bool = False
+    require_hashes: bool = False
+    formats: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where packages come from. URLs may carry credentials; never print them.
 
