@@ -119,34 +119,73 @@ class Chosen:
 
 
 class Settings:
-    """Every setting's value in force, by name."""
+    """The values in force, chosen when asked for: a broken setting harms only the commands that need it.
 
-    __slots__ = ("_chosen",)
+    The command line wins, then the strongest layer that has the setting, then the default. A list on the command line
+    comes before what the strongest layer says instead of replacing it, as with pip.
 
-    def __init__(self, chosen: Mapping[str, Chosen]) -> None:
-        self._chosen = chosen
+    Args:
+        table: The settings that exist.
+        command_line: Understood already.
+        layers: Strongest first; setting names to what was found.
+    """
+
+    __slots__ = ("_chosen", "_command_line", "_layers", "_table")
+
+    def __init__(
+        self,
+        table: Iterable[Setting],
+        command_line: Mapping[str, Value],
+        layers: Sequence[Mapping[str, Reading]] = (),
+    ) -> None:
+        self._table = {setting.name: setting for setting in table}
+        self._command_line = command_line
+        self._layers = layers
+        self._chosen: dict[str, Chosen] = {}
 
     def chosen(self, name: str) -> Chosen:
-        """Value and origin."""
+        """Value and origin.
+
+        Raises:
+            UsageError: The value that counts cannot be understood; the error names where it stands.
+        """
+        if name not in self._chosen:
+            self._chosen[name] = self._choose(self._table[name])
         return self._chosen[name]
+
+    def _choose(self, setting: Setting) -> Chosen:
+        if setting.name not in self._command_line:
+            return self._below(setting)
+        value = self._command_line[setting.name]
+        below = self._below(setting) if isinstance(value, tuple) else None
+        if isinstance(value, tuple) and below is not None and isinstance(below.value, tuple) and below.value:
+            return Chosen(value + below.value, f"{COMMAND_LINE}, {below.origin}", 0)
+        return Chosen(value, COMMAND_LINE, 0)
+
+    def _below(self, setting: Setting) -> Chosen:
+        for rank, layer in enumerate(self._layers, start=1):
+            reading = layer.get(setting.name)
+            if reading is not None:
+                return Chosen(convert(setting, reading), reading.origin, rank)
+        return Chosen(setting.default, DEFAULT, len(self._layers) + 1)
 
     def flag(self, name: str) -> bool:
         """A flag's value."""
-        return bool(self._chosen[name].value)
+        return bool(self.chosen(name).value)
 
     def maybe(self, name: str) -> bool | None:
         """A flag's value, None when nobody said anything."""
-        found = self._chosen[name]
+        found = self.chosen(name)
         return None if found.origin == DEFAULT else bool(found.value)
 
     def text(self, name: str) -> str | None:
         """A text's or choice's value."""
-        value = self._chosen[name].value
+        value = self.chosen(name).value
         return None if value is None else str(value)
 
     def number(self, name: str) -> float:
         """A number's value."""
-        value = self._chosen[name].value
+        value = self.chosen(name).value
         assert isinstance(value, int | float), name  # noqa: S101 - the table gives every number a default
         return value
 
@@ -156,7 +195,7 @@ class Settings:
 
     def words(self, name: str) -> tuple[str, ...]:
         """A list's values."""
-        value = self._chosen[name].value
+        value = self.chosen(name).value
         assert isinstance(value, tuple), name  # noqa: S101 - the table gives every list a default
         return value
 
@@ -187,46 +226,6 @@ def convert(setting: Setting, reading: Reading) -> Value:
             if not isinstance(raw, str):
                 raise _wrong(reading, "a string")
             return raw
-
-
-def merge(
-    table: Iterable[Setting],
-    command_line: Mapping[str, Value],
-    layers: Sequence[Mapping[str, Reading]],
-) -> Settings:
-    """Choose each setting's value: the command line, then the strongest layer that has it, then the default.
-
-    A list on the command line comes before what the strongest layer says instead of replacing it, as with pip.
-
-    Args:
-        table: The settings to choose for.
-        command_line: Understood already.
-        layers: Strongest first; setting names to what was found.
-
-    Raises:
-        UsageError: A value that would count cannot be understood.
-    """
-    chosen = {}
-    for setting in table:
-        name = setting.name
-        below = _from_layers(setting, layers)
-        if name not in command_line:
-            chosen[name] = below
-            continue
-        value = command_line[name]
-        origin = COMMAND_LINE
-        if isinstance(value, tuple) and isinstance(below.value, tuple) and below.value:
-            value, origin = value + below.value, f"{COMMAND_LINE}, {below.origin}"
-        chosen[name] = Chosen(value, origin, 0)
-    return Settings(chosen)
-
-
-def _from_layers(setting: Setting, layers: Sequence[Mapping[str, Reading]]) -> Chosen:
-    for rank, layer in enumerate(layers, start=1):
-        reading = layer.get(setting.name)
-        if reading is not None:
-            return Chosen(convert(setting, reading), reading.origin, rank)
-    return Chosen(setting.default, DEFAULT, len(layers) + 1)
 
 
 def _boolean(raw: Raw, reading: Reading) -> bool:

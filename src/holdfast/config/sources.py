@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import sys
 
+from holdfast.config.places import home_directory, user_config_file
 from holdfast.config.settings import Reading
 from holdfast.config.table import SETTINGS
 from holdfast.errors import UsageError
@@ -76,17 +77,7 @@ def from_variables(environ: Mapping[str, str], prefix: str, table: Iterable[Sett
 
 def our_configuration_file(environ: Mapping[str, str]) -> str | None:
     """Path of our configuration file; None where there is no home for it."""
-    named = environ.get(f"{_PREFIX}CONFIG_FILE")
-    if named:
-        return named
-    directory = environ.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(directory):
-        home = environ.get("HOME")
-        if not home:
-            return None
-        # What platformdirs answers for these two systems, without its import in every command.
-        directory = os.path.join(home, "Library/Application Support" if sys.platform == "darwin" else ".config")
-    return os.path.join(directory, "holdfast", "config.toml")
+    return environ.get(f"{_PREFIX}CONFIG_FILE") or user_config_file(environ)
 
 
 def _from_our_file(environ: Mapping[str, str], command: str) -> Layer:
@@ -151,7 +142,7 @@ def pip_configuration_files(
             if directory:
                 yield os.path.join(directory, "pip", "pip.conf")
     yield "/etc/pip.conf"
-    home = environ.get("HOME")
+    home = home_directory(environ)
     if home and not isolated and not (named and os.path.exists(named)):
         yield os.path.join(home, ".pip", "pip.conf")
         if mac and os.path.isdir(os.path.join(home, "Library/Application Support/pip")):
