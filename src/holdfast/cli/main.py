@@ -1,0 +1,47 @@
+"""The command's entry point: answers what needs nothing, and hands everything else to the door."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def entry() -> int:
+    """Run this process's command line.
+
+    Returns:
+        The exit code (``docs/reference/exit-codes.md``).
+    """
+    return main(sys.argv[1:])
+
+
+def main(words: Sequence[str]) -> int:
+    """Run one command line; everything that happens ends in an exit code, or in the signal that asked for the end."""
+    if sys.platform == "win32":
+        sys.stderr.write("error: holdfast does not run on Windows.\n")
+        return 2
+    if len(words) == 1 and words[0] in {"--version", "-V"}:
+        from holdfast import __version__  # noqa: PLC0415 - start-up
+
+        return _say(f"holdfast {__version__}\n")
+    if not words or (len(words) == 1 and words[0] in {"--help", "-h", "help"}):
+        from holdfast.cli.catalogue import overview  # noqa: PLC0415 - start-up
+
+        return _say(overview())
+    from holdfast.cli.door import run_guarded  # noqa: PLC0415 - start-up
+
+    return run_guarded(words)
+
+
+def _say(text: str) -> int:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError:
+        from holdfast.cli.door import run_guarded  # noqa: PLC0415 - it knows what a closed pipe means
+
+        return run_guarded(["help"])
+    return 0
