@@ -19,6 +19,7 @@ from holdfast.errors import TargetError
 from holdfast.model.target import Interpreter
 from holdfast.target.environments import environment_python, is_environment_directory
 from holdfast.target.facts import FactsCache, load_interpreter
+from holdfast.target.probe import refuse_old
 
 _VERSION = re.compile(r"(?:python|cpython-?)?(\d+(?:\.\d+){0,2})(t?)$")
 WELL_KNOWN = ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin", "/opt/local/bin")
@@ -43,6 +44,7 @@ def find_interpreter(wanted: str, cwd: str, cache: FactsCache | None) -> Interpr
         for found in _on_path((wanted,)):
             return load_interpreter(found, cache)
         raise TargetError(f"There is no {wanted} on PATH.", hint="Name an interpreter by its path: --python /PATH.")
+    refuse_old(wanted, version[1])
     for candidate in _candidates(version[1], version[2]):
         try:
             interpreter = load_interpreter(candidate, cache)

@@ -47,9 +47,9 @@ def probe(executable: str) -> Mapping[str, Any]:
     for line in reversed(done.stdout.splitlines()):
         if line.startswith(ANSWER):
             facts: Mapping[str, Any] = json.loads(line.removeprefix(ANSWER))
-            _refuse_old(executable, str(facts["version"]))
+            refuse_old(executable, str(facts["version"]))
             return facts
-    _refuse_old(executable, _asked_version(executable))
+    refuse_old(executable, _asked_version(executable))
     last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
     raise TargetError(
         f"{executable} does not work as a Python interpreter (exit code {done.returncode}): {last}",
@@ -81,11 +81,19 @@ def _asked_version(executable: str) -> str:
         return ""
 
 
-def _refuse_old(executable: str, version: str) -> None:
-    """Raise for what the probe script was not written for."""
+def refuse_old(named: str, version: str) -> None:
+    """Refuse what the probe script was not written for.
+
+    Args:
+        named: The interpreter, as a path or as the user named it.
+        version: As ``3.7.4`` or ``3.7``; a text of another form says nothing.
+
+    Raises:
+        TargetError: It is older than 3.8.
+    """
     numbers = version.split(".")[:2]
     if len(numbers) == len(OLDEST) and all(part.isdigit() for part in numbers) and tuple(map(int, numbers)) < OLDEST:
         raise TargetError(
-            f"{executable} is Python {version}; holdfast installs for Python 3.8 and newer.",
+            f"{named} is Python {version}; holdfast installs for Python 3.8 and newer.",
             hint="Name another interpreter with --python.",
         )

@@ -1,0 +1,83 @@
+"""Reads RECORDs (PEP 376, 627), only of the distributions that a command is about.
+
+**Guarantees**: every path of a RECORD comes back as written; nothing is followed or judged here.
+
+**On crash**: changes nothing.
+
+**Limits**: a size that is no number counts as not given, as other installers write such lines.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Collection
+from dataclasses import replace
+
+from packaging.utils import NormalizedName
+
+from holdfast.errors import IntegrityError
+from holdfast.model.installed import InstalledDistribution, InstalledState, RecordEntry
+
+_COLUMNS = 3
+
+
+def with_records(state: InstalledState, names: Collection[NormalizedName]) -> InstalledState:
+    """The same state with ``record`` and ``record_digest`` filled for some projects, duplicates included.
+
+    Args:
+        state: As `read_installed` gives it: every ``record`` is empty (there is one) or None (there is none).
+        names: The projects that a plan will replace or remove. Distributions outside of the target stay as they are.
+
+    Raises:
+        IntegrityError: A RECORD cannot be read.
+    """
+    wanted = frozenset(names)
+
+    def filled(each: InstalledDistribution) -> InstalledDistribution:
+        if each.name not in wanted or each.record is None or not each.owned:
+            return each
+        record, digest = read_record(each)
+        return replace(each, record=record, record_digest=digest)
+
+    return replace(
+        state,
+        distributions={name: filled(each) for name, each in state.distributions.items()},
+        duplicates=tuple(map(filled, state.duplicates)),
+    )
+
+
+def read_record(distribution: InstalledDistribution) -> tuple[tuple[RecordEntry, ...], str]:
+    """The lines of a RECORD and the sha256 of its bytes.
+
+    Raises:
+        IntegrityError: It is gone, or is not a RECORD.
+    """
+    path = os.path.join(distribution.location, distribution.info_name, "RECORD")
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+        rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8"), newline="")) if row]
+        entries = tuple(map(_entry, rows))
+    except (OSError, ValueError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise IntegrityError(
+            f"The RECORD of {distribution.name} {distribution.version} cannot be read: {path}: {reason}",
+            hint=f"Look at what is installed: holdfast check --files {distribution.name}",
+        ) from error
+    return entries, hashlib.sha256(data).hexdigest()
+
+
+def _entry(row: list[str]) -> RecordEntry:
+    """One line.
+
+    Raises:
+        ValueError: It has more than three columns, or no path. (Some tools leave empty columns out.)
+    """
+    if len(row) > _COLUMNS or not row[0]:
+        raise ValueError(f"not a line of a RECORD: {','.join(row)!r}")
+    path, hashed, size = (*row, "", "")[:_COLUMNS]
+    algorithm, _, digest = hashed.partition("=")
+    return RecordEntry(path=path, algorithm=algorithm, digest=digest, size=int(size) if size.isdigit() else None)
