@@ -86,8 +86,9 @@ def _without_command(parsed: Parsed) -> str:
 
 def _invocation(name: str, parsed: Parsed, table: Sequence[Setting]) -> Invocation:
     environ = dict(os.environ)
+    section = "install" if name == "config" else name  # config shows what install would see
     layers = find_layers(
-        environ, name, isolated=parsed.flag("isolated"), site_prefix=_site_prefix(parsed.values, environ)
+        environ, section, isolated=parsed.flag("isolated"), site_prefix=_site_prefix(parsed.values, environ)
     )
     settings = Settings((*SETTINGS, *table), parsed.values, layers)
     return Invocation(command=name, parsed=parsed, settings=settings, environ=environ, cwd=_working_directory())
