@@ -12,10 +12,18 @@ from holdfast.model.target import SchemeKey
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FromStore:
-    """Linked or copied from an absolute path in the store."""
+    """Linked or copied from an absolute path in the store.
+
+    Attributes:
+        mtime_ns: Of the file there, and of every copy: bytecode is valid by it.
+        linkable: A hard link may be made from it (as `StoredWheel.linkable` says).
+        lasting: It will be there after this transaction: a symlink may point to it.
+    """
 
     path: str
     mtime_ns: int = 0
+    linkable: bool = True
+    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,8 @@ class PlacedFile:
         scheme: The scheme directory that ``path`` is relative to.
         path: ``/`` separated, normalised, never absolute, never ``..``.
         size: Bytes; -1 when not known before it is compiled.
-        digest: sha256 as RECORD writes it; empty for RECORD itself and bytecode.
+        digest: sha256, urlsafe base64 without padding, as RECORD writes it after ``sha256=``; empty for RECORD
+            itself and bytecode.
     """
 
     scheme: SchemeKey

@@ -81,9 +81,11 @@ class StoredWheel:
     Attributes:
         tree: Absolute directory that holds the members.
         manifest: Verified.
-        linkable: Hard links may be made from it (owned by us, same rights wanted, not a shared target's).
+        linkable: Hard links may be made from it (owned by us, times and rights as in the manifest).
+        lasting: It is in the cache, not in this transaction's work area.
     """
 
     tree: str
     manifest: Manifest
     linkable: bool = True
+    lasting: bool = True

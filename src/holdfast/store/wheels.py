@@ -123,6 +123,10 @@ class WheelStore:
         own = (self._fallback, _OWN)
         return ((self.cache, self._access), own) if self.cache is not None and self._access.read else (own,)
 
+    def _stored(self, entry: str, found: Manifest, *, linkable: bool) -> StoredWheel:
+        lasting = self.cache is not None and entry.startswith(os.path.join(self.cache, ""))
+        return StoredWheel(tree=os.path.join(entry, keys.TREE), manifest=found, linkable=linkable, lasting=lasting)
+
     def _load(self, entry: str, sha256: str, access: Access) -> StoredWheel | None:
         try:
             fd = disk.open_dir(os.path.join(entry, keys.TREE))
@@ -143,7 +147,7 @@ class WheelStore:
                 self._drop(entry)
             return None
         linkable = health is verify.Health.SOUND and status.st_uid == os.geteuid()
-        return StoredWheel(tree=os.path.join(entry, keys.TREE), manifest=found, linkable=linkable)
+        return self._stored(entry, found, linkable=linkable)
 
     def _manifest(self, entry: str, sha256: str) -> Manifest | None:
         try:
@@ -213,7 +217,7 @@ class WheelStore:
                 if theirs := self._load(entry, made.sha256, access):
                     return theirs
             else:
-                return StoredWheel(tree=os.path.join(entry, keys.TREE), manifest=made)
+                return self._stored(entry, made, linkable=True)
         raise OSError(errno.EEXIST, "a damaged entry is in the way", entry)
 
     def _sweep(self, versioned: str, fresh: str) -> None:
