@@ -16,7 +16,7 @@ from holdfast.disk.entries import (
     unlink,
 )
 from holdfast.disk.locking import try_flock, unflock
-from holdfast.disk.mounts import FileSystem, Room, filesystem, room
+from holdfast.disk.mounts import FileSystem, Room, filesystem, is_read_only, room
 from holdfast.disk.process import Sight, boot_id, pid_namespace, sight
 from holdfast.disk.reading import (
     NotRegularError,
@@ -69,6 +69,7 @@ __all__ = [
     "fstat",
     "fsync",
     "fsync_path",
+    "is_read_only",
     "lexists",
     "link",
     "listdir",

@@ -68,6 +68,11 @@ def room(path: str) -> Room:
     return Room(bytes=status.f_bavail * status.f_frsize, inodes=status.f_favail if status.f_files else None)
 
 
+def is_read_only(path: str) -> bool:
+    """Whether the file system of ``path`` is mounted read-only."""
+    return bool(calls.current.statvfs(path).f_flag & os.ST_RDONLY)
+
+
 def _read(path: str) -> str:
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         return file.read()

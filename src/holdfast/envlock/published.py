@@ -7,8 +7,8 @@ is the lock (design section 3).
 only. After an error, where our own id lies now decides. Release and break are one rename that names the owner, so that
 a late one meets ENOENT and can never hit the next owner's lock.
 
-**On crash**: before the publish, a transaction directory is left, whose owner record names us; after it, the lock, which
-the next taker breaks; between rename and rmdir of a release, an empty directory, which the next publish replaces.
+**On crash**: before the publish, a transaction directory is left, whose owner record names us; after it, the lock,
+which the next taker breaks; between rename and rmdir of a release, an empty directory, which the next publish replaces.
 
 **Limits**: a transaction that gives its lock back and starts over publishes the same id again; only an owner judged
 dead is ever broken, and he does not start over. Leases and the fence against a paused process come with the modes for

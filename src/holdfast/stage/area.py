@@ -1,0 +1,183 @@
+"""The transaction directories of one transaction, beside what it will change.
+
+**Guarantees**: everything that is made here is named ``.holdfast-<id>``, holds its owner's record before anything else,
+has the rights of its final parent, and is gone when its block ends, however it ends. Missing library directories that
+were made are removed again while they are empty. A journal in the first directory keeps all of them.
+
+**On crash**: what is left names its owner, and `litter` removes it; with a journal it is left to recovery.
+
+**Limits**: whether a scheme directory can be reached by rename is tried, once, at the beginning. Killed between making
+a directory and writing its owner's record, an empty directory stays for an hour.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from holdfast import disk
+from holdfast.errors import TargetError
+from holdfast.events import SILENT, Reporter, Warned
+from holdfast.model.owner import LockMode, OwnerRecord
+from holdfast.model.target import SchemeKey, Target
+from holdfast.model.transaction import TRANSACTION_PREFIX, Transaction, TransactionDirectory
+from holdfast.stage import rights, tidy
+from holdfast.stage.owner import OWNER_NAME, new_id, this_process
+
+_LOCKED = (SchemeKey.PURELIB, SchemeKey.PLATLIB)
+_TRIED = (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)
+_NAMED = tuple(key.value for key in _TRIED)
+
+
+@contextmanager
+def transaction(target: Target, *, mode: LockMode, command: str, reporter: Reporter = SILENT) -> Iterator[Transaction]:
+    """Make the transaction directories for a block.
+
+    Args:
+        target: Where the transaction will commit to.
+        mode: Its lock mode, for the owner's record.
+        command: Subcommand and requirement names; no URL credentials, no query.
+        reporter: Hears when a group was refused in a shared target, and of what could not be removed.
+
+    Raises:
+        TargetError: A library directory cannot be made or written (``writable.check_writable`` says it better).
+    """
+    # Every scheme is named until it is known which need a sibling: killed meanwhile, litter still finds them all.
+    owner = this_process(new_id(), mode=mode, command=command, schemes=_NAMED)
+    area = _Area(owner=owner, reporter=reporter)
+    try:
+        try:
+            for key in _LOCKED:
+                area.add_library(key, target.scheme.directory(key))
+            for key in _TRIED:
+                area.add_scheme(key, target.scheme.directory(key))
+            made = area.complete(target)
+        except OSError as error:
+            raise TargetError(f"{error.filename or target.scheme.purelib}: {error.strerror or error}.") from error
+        yield made
+    finally:
+        area.remove()
+
+
+class _Area:
+    """What has been made so far."""
+
+    def __init__(self, *, owner: OwnerRecord, reporter: Reporter) -> None:
+        self._owner = owner
+        self._reporter = reporter
+        self._name = TRANSACTION_PREFIX + owner.id
+        self._directories: dict[str, TransactionDirectory] = {}  # by parent; the first has the journal
+        self._owner_files: list[int] = []
+        self._parents: list[tuple[str, ...]] = []
+
+    def add_library(self, key: SchemeKey, path: str) -> None:
+        """A library directory, with a lock of its own; made if it is missing."""
+        self._parents.append(make_parents(path))
+        parent = disk.realpath(path)
+        if parent in self._directories:
+            self._reaches(parent, key)
+        else:
+            self._make(parent, key, locked=True)
+
+    def add_scheme(self, key: SchemeKey, path: str) -> None:
+        """A scheme directory: reached from the first, or else given a sibling (of its nearest parent, if missing)."""
+        parent = disk.nearest_directory(path)
+        if parent in self._directories:
+            self._reaches(parent, key)
+        elif self._can_rename_to(parent):
+            self._reaches(next(iter(self._directories)), key)
+        else:
+            self._make(parent, key, locked=False)
+
+    def complete(self, target: Target) -> Transaction:
+        """Everything is there: say in the owner's record which schemes have a sibling."""
+        siblings = (directory for directory in self._directories.values() if not directory.locked)
+        schemes = tuple(key.value for directory in siblings for key in directory.schemes)
+        size = len(self._owner.to_bytes())
+        self._owner = replace(self._owner, schemes=schemes)
+        content = self._owner.to_bytes().rstrip().ljust(size)  # of one length: a reader never sees a torn record
+        for fd in self._owner_files:
+            disk.pwrite(fd, content)
+        return Transaction(owner=self._owner, target=target, directories=tuple(self._directories.values()))
+
+    def remove(self) -> None:
+        """Remove everything, the first directory last; a journal in it keeps all."""
+        directories = tuple(self._directories.values())
+        if not (directories and disk.lexists(os.path.join(directories[0].path, tidy.JOURNAL_NAME))):
+            for directory in reversed(directories):
+                self._remove(directory.path)
+            for made in reversed(self._parents):
+                disk.remove_parents(made)
+        while self._owner_files:
+            disk.close(self._owner_files.pop())
+
+    def _remove(self, path: str) -> None:
+        try:
+            if not tidy.remove_own(path):
+                kept = os.path.join(path, tidy.KEPT_NAME)
+                self._reporter.emit(Warned(text=f"{kept} holds files that no RECORD lists; they were not removed"))
+        except OSError as error:
+            self._reporter.emit(Warned(text=f"{path} could not be removed: {error.strerror or error}"))
+
+    def _reaches(self, parent: str, key: SchemeKey) -> None:
+        directory = self._directories[parent]
+        self._directories[parent] = replace(directory, schemes=(*directory.schemes, key))
+
+    def _make(self, parent: str, key: SchemeKey, *, locked: bool) -> None:
+        path = os.path.join(parent, self._name)
+        given = rights.inside(parent)
+        # The directory is known before it is made: an interrupt between the two leaves nothing.
+        self._directories[parent] = TransactionDirectory(path=path, parent=parent, schemes=(key,), locked=locked)
+        try:
+            complete = rights.make_directory(path, given)
+        except OSError:
+            del self._directories[parent]
+            raise
+        self._owner_files.append(write_owner(path, self._owner, given))
+        first = next(iter(self._directories))
+        if parent != first:
+            rights.write_file(os.path.join(path, tidy.FOLLOWS_NAME), os.fsencode(first), given)
+        for name in ("lock", "new", tidy.OLD_NAME) if locked else ("new", tidy.OLD_NAME):
+            rights.make_directory(os.path.join(path, name), given)
+        if given.shared and not complete:
+            self._reporter.emit(Warned(text=f"The group of {parent} could not be given to what is installed there"))
+
+    def _can_rename_to(self, parent: str) -> bool:
+        """Move an empty directory there and back. Only EXDEV says no: what may not be written is another matter."""
+        first = next(iter(self._directories.values()))
+        here, there = os.path.join(first.path, "try"), os.path.join(parent, self._name)
+        disk.mkdir(here, 0o700)
+        try:
+            disk.rename(here, there)
+        except OSError as error:
+            disk.rmdir(here)
+            return error.errno != errno.EXDEV
+        disk.rmdir(there)
+        return True
+
+
+def make_parents(path: str) -> tuple[str, ...]:
+    """Make a directory and its missing parents with the rights of the nearest that exists; returns what it made."""
+    given = rights.inside(disk.nearest_directory(path))
+
+    def make(each: str) -> None:
+        rights.make_directory(each, given)
+
+    return disk.make_parents(path, make)
+
+
+def write_owner(directory: str, owner: OwnerRecord, given: rights.Rights) -> int:
+    """Write the owner's record into a new directory and flock it for the life of the descriptor that is returned."""
+    fd = disk.open_new(os.path.join(directory, OWNER_NAME), read=True)
+    try:
+        disk.write(fd, owner.to_bytes())
+        rights.give(fd, given.file_mode, given.gid)
+        with suppress(OSError):  # no locks here: `acquire` will say so where it matters
+            disk.try_flock(fd)
+    except BaseException:
+        disk.close(fd)
+        raise
+    return fd

@@ -1,0 +1,155 @@
+"""What dead processes left: transaction directories without a journal, work areas, an ownerless lock directory.
+
+**Guarantees**: only what is named as holdfast names it, in the places where holdfast puts it, and only when its owner
+is dead, or cannot be judged from here and has not touched it for an hour by the clock of whoever keeps the files. Never
+follows a symlink. What has a journal, here or in the first directory of its transaction, is left to recovery; what
+holds foreign files (``kept``) to a person.
+
+**On crash**: a part is removed; the rest is found again.
+
+**Limits**: in the system temp dir only this user's own, with this TMPDIR. What may not be removed stays, silently: a
+later command that may removes it. Touched in the future by a wrong clock, it stays until then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from holdfast import disk
+from holdfast.model.owner import OwnerRecord, Verdict
+from holdfast.model.target import SchemeKey, Target
+from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
+from holdfast.stage import tidy
+from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict
+from holdfast.stage.workarea import temporary_directories, temporary_prefix
+
+_WITH_SIBLINGS = {key.value: key for key in (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)}
+
+PATIENCE = 3600.0
+"""Seconds without a touch after which the directory of an owner who cannot be judged is litter."""
+
+
+def sweep(target: Target, *, spare: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Remove the litter beside a target and in this user's system temp dir.
+
+    Args:
+        target: In whose library directories and root is looked.
+        spare: Ids that are not looked at (one's own).
+
+    Returns:
+        The paths that were removed.
+    """
+    removed: list[str] = []
+    for place in dict.fromkeys(disk.realpath(each) for each in (*target.library_directories, target.root)):
+        removed += _sweep_place(target, place, is_transaction_name, TRANSACTION_PREFIX, spare)
+    prefix = temporary_prefix()
+    for place in temporary_directories()[:1]:
+        removed += _sweep_place(target, place, _is_temporary_name, prefix, spare)
+    return tuple(removed)
+
+
+def _is_temporary_name(name: str) -> bool:
+    prefix = temporary_prefix()
+    return name.startswith(prefix) and is_transaction_name(TRANSACTION_PREFIX + name.removeprefix(prefix))
+
+
+def _sweep_place(
+    target: Target, place: str, is_ours: Callable[[str], bool], prefix: str, spare: frozenset[str]
+) -> Iterator[str]:
+    try:
+        names = disk.listdir(place)
+    except OSError:
+        return
+    if LOCK_NAME in names:
+        _remove_ownerless_lock(place)
+    for name in names:
+        identifier = name.removeprefix(prefix)
+        if not is_ours(name) or identifier in spare:
+            continue
+        owner, dead = _judge(place, name, identifier, private=prefix != TRANSACTION_PREFIX)
+        if not dead:
+            continue
+        if owner is not None:
+            yield from _remove_siblings(target, owner, name)
+        if _remove(os.path.join(place, name)):
+            yield os.path.join(place, name)
+
+
+def _judge(place: str, name: str, identifier: str, *, private: bool) -> tuple[OwnerRecord | None, bool]:
+    """Who owns it, if that can be read, and whether it is litter."""
+    owner = None
+    try:
+        fd = disk.open_dir(os.path.join(place, name))
+        try:
+            owner = read_owner(fd)
+            if owner is not None and owner.id != identifier:
+                owner = None
+            return owner, _is_litter(fd, place, name, owner, private=private)
+        finally:
+            disk.close(fd)
+    except OSError:  # gone, a symlink, a file, not for us
+        return owner, False
+
+
+def _is_litter(fd: int, place: str, name: str, owner: OwnerRecord | None, *, private: bool) -> bool:
+    status = disk.fstat(fd)
+    if (private and status.st_uid != os.geteuid()) or tidy.is_journalled(fd, name):
+        return False
+    match verdict(owner) if owner is not None else Verdict.UNKNOWN:
+        case Verdict.ALIVE:
+            return False
+        case Verdict.DEAD:
+            return True
+        case Verdict.UNKNOWN:
+            return _now(place) - _touched(fd, status.st_mtime) >= PATIENCE
+
+
+def _touched(fd: int, otherwise: float) -> float:
+    try:
+        return max(disk.lstat(OWNER_NAME, dir_fd=fd).st_mtime, otherwise)
+    except OSError:
+        return otherwise
+
+
+def _now(place: str) -> float:
+    """The time by the clock of the machine that keeps the files: of an entry that is made for the purpose."""
+    path = os.path.join(place, TRANSACTION_PREFIX + new_id())
+    disk.mkdir(path, 0o700)
+    try:
+        return disk.lstat(path).st_mtime
+    finally:
+        disk.rmdir(path)
+
+
+def _remove_siblings(target: Target, owner: OwnerRecord, name: str) -> Iterator[str]:
+    """Remove the directories of the same transaction beside other schemes; where one lies is never read from a file."""
+    for scheme in owner.schemes:
+        if scheme not in _WITH_SIBLINGS:
+            continue
+        for directory in _upwards(target.scheme.directory(_WITH_SIBLINGS[scheme])):
+            path = os.path.join(directory, name)
+            if _judge(directory, name, owner.id, private=False)[1] and _remove(path):
+                yield path
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """A directory and its parents: when the sibling was made, the directory itself may not have existed."""
+    yield path
+    while (parent := os.path.dirname(path)) not in {path, ""}:
+        yield parent
+        path = parent
+
+
+def _remove(path: str) -> bool:
+    try:
+        return tidy.remove(path)
+    except OSError:
+        return False
+
+
+def _remove_ownerless_lock(place: str) -> None:
+    try:
+        disk.rmdir(os.path.join(place, LOCK_NAME))  # refuses while anybody holds it
+    except OSError:
+        return

@@ -1,0 +1,114 @@
+"""The work area: a private directory for downloads, beside the target where that is possible.
+
+**Guarantees**: in the environment root; where that may not be written, in the system temp dir (mode 0700, owner
+checked); where that is unusable too, in purelib. It holds its owner's record and is gone when its block ends.
+
+**On crash**: what is left names its owner, and `litter` removes it (in the system temp dir: this user's next command
+with the same TMPDIR).
+
+**Limits**: a place that fills up later is not exchanged for another.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from holdfast import disk
+from holdfast.errors import TargetError
+from holdfast.events import SILENT, Reporter, Warned
+from holdfast.model.owner import LockMode, OwnerRecord
+from holdfast.model.target import Target
+from holdfast.model.transaction import TRANSACTION_PREFIX
+from holdfast.stage import rights, tidy
+from holdfast.stage.area import make_parents, write_owner
+from holdfast.stage.owner import new_id, this_process
+
+_PRIVATE = 0o700
+_VARIABLES = ("TMPDIR", "TEMP", "TMP")
+_USUAL = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - where `tempfile` looks; what is made there is 0700 and checked
+
+
+def temporary_prefix() -> str:
+    """How this user's work areas in the system temp dir are named, up to the id."""
+    return f"holdfast-{os.geteuid()}-"
+
+
+def temporary_directories(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Where the system's temporary files go, best first."""
+    named = (environ[name] for name in _VARIABLES if environ.get(name))
+    return tuple(dict.fromkeys((*map(os.path.abspath, named), *_USUAL)))
+
+
+@contextmanager
+def work_area(target: Target, *, command: str, reporter: Reporter = SILENT) -> Iterator[str]:
+    """Make a work area for a block; its absolute path.
+
+    Args:
+        target: Beside which it lies if possible.
+        command: Subcommand and requirement names, for the owner's record.
+        reporter: Hears of what could not be removed.
+
+    Raises:
+        TargetError: There is no place for it.
+    """
+    owner = this_process(new_id(), mode=LockMode.NONE, command=command)
+    path, fd, made = _first_usable(target, owner)
+    try:
+        yield path
+    finally:
+        try:
+            tidy.remove(path)
+        except OSError as error:
+            reporter.emit(Warned(text=f"{path} could not be removed: {error.strerror or error}"))
+        disk.remove_parents(made)
+        disk.close(fd)
+
+
+def _first_usable(target: Target, owner: OwnerRecord) -> tuple[str, int, tuple[str, ...]]:
+    faults: list[str] = []
+    hidden = TRANSACTION_PREFIX + owner.id
+    for directory, name, private in (
+        (target.root, hidden, False),
+        *((each, temporary_prefix() + owner.id, True) for each in temporary_directories()),
+        (target.scheme.purelib, hidden, False),
+    ):
+        made: tuple[str, ...] = ()
+        path = os.path.join(directory, name)
+        try:
+            if not private:
+                made = make_parents(directory)
+            return path, _make(path, owner, private=private), made
+        except OSError as error:
+            faults.append(f"{directory}: {error.strerror or error}")
+            disk.remove_parents(made)
+    raise TargetError(
+        "There is no directory for temporary files.", hint="Set TMPDIR to a directory with room.", details=tuple(faults)
+    )
+
+
+def _make(path: str, owner: OwnerRecord, *, private: bool) -> int:
+    given = rights.inside(os.path.dirname(path))
+    if private:
+        given = rights.Rights(
+            directory_mode=_PRIVATE, file_mode=0o600, executable_mode=_PRIVATE, gid=os.getegid(), shared=False
+        )
+    rights.make_directory(path, given)
+    try:
+        if private:
+            _check_owner(path)
+        return write_owner(path, owner, given)
+    except BaseException:
+        disk.remove_tree(path)
+        raise
+
+
+def _check_owner(path: str) -> None:
+    """What was just made in a directory that everybody may write is ours, or it was exchanged."""
+    fd = disk.open_dir(path)
+    try:
+        if disk.fstat(fd).st_uid != os.geteuid():
+            raise PermissionError(1, "exchanged by another user", path)
+    finally:
+        disk.close(fd)

@@ -1,0 +1,76 @@
+"""Is every directory writable that a change touches? Asked before anything is downloaded.
+
+**Guarantees**: changes nothing. An answer names the path, its owner and a command to type.
+
+**On crash**: nothing to leave.
+
+**Limits**: an early answer: rights can change until the commit, and what only shows at the call (NFS root_squash,
+security modules) is found there.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+
+from holdfast import disk
+from holdfast.errors import TargetError
+from holdfast.model.target import Target, TargetKind
+
+
+def check_writable(target: Target, directories: Iterable[str], *, leaving: Iterable[str] = ()) -> None:
+    """Refuse early what this user may not do.
+
+    Args:
+        target: For the command that the error names.
+        directories: In which entries are made or removed; a missing one is judged by its nearest parent.
+        leaving: Paths that will be replaced or removed: in a sticky directory their owner counts too.
+
+    Raises:
+        TargetError: The first path that stands in the way.
+    """
+    for directory in dict.fromkeys(map(disk.nearest_directory, directories)):
+        if not disk.may_write(directory):
+            raise TargetError(_why(directory), hint=_remedy(target, disk.stat(directory).st_uid))
+    for path in leaving:
+        _check_sticky(target, path)
+
+
+def _check_sticky(target: Target, path: str) -> None:
+    try:
+        parent, entry = disk.stat(os.path.dirname(path)), disk.lstat(path)
+    except OSError:  # gone by now: the commit will see
+        return
+    if parent.st_mode & stat.S_ISVTX and os.geteuid() not in {0, parent.st_uid, entry.st_uid}:
+        raise TargetError(
+            f"{path} belongs to {_user(entry.st_uid)} and lies in a sticky directory: only he or root may replace it.",
+            hint=_remedy(target, entry.st_uid),
+        )
+
+
+def _why(directory: str) -> str:
+    status = disk.stat(directory)
+    if disk.is_read_only(directory):
+        return f"{directory} lies in a read-only file system."
+    mode = stat.filemode(status.st_mode)
+    return f"{directory} may not be written by {_user(os.geteuid())}: it belongs to {_user(status.st_uid)} ({mode})."
+
+
+def _remedy(target: Target, uid: int) -> str:
+    match target.kind:
+        case TargetKind.SYSTEM:
+            return "sudo holdfast ... --system, or an environment of your own: holdfast venv .venv"
+        case TargetKind.VENV | TargetKind.PYTHON | TargetKind.USER:
+            return f"sudo -u {_user(uid)} holdfast ..., or an environment of your own: holdfast venv .venv"
+        case TargetKind.TARGET | TargetKind.PREFIX:
+            return f"Choose a directory that you may write, with --{target.kind.value}"
+
+
+def _user(uid: int) -> str:
+    try:
+        import pwd  # noqa: PLC0415 - for an error message only
+
+        return f"{pwd.getpwuid(uid).pw_name}"
+    except (KeyError, ImportError):
+        return f"uid {uid}"
