@@ -1,0 +1,194 @@
+"""Makes virtual environments, beside and renamed in.
+
+**Guarantees**: a new environment appears complete or not at all; in an existing empty directory (which may be a mount
+or somebody's working directory) ``pyvenv.cfg``, which makes it an environment, comes last. With ``clear`` the old one
+is moved away and the new one moved in, two renames back to back; if the second fails the first is undone. A directory
+that is not a virtual environment is never cleared. Rights follow the umask, and the group writes where it writes in
+the parent.
+
+**On crash**: a ``.holdfast-<id>`` beside the environment (or in the empty directory) is left; with ``clear``, between
+the two renames, the old environment lies in it as ``old``.
+
+**Limits**: nothing is synced. A mount point cannot be cleared. In a sticky directory (``/tmp``) the group's rights of
+the parent are not taken over: they are everybody's.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import uuid
+
+from holdfast import disk
+from holdfast.create.layout import CONFIG, Layout, layout
+from holdfast.errors import HarmError, TargetError, UsageError
+from holdfast.model.target import Interpreter
+from holdfast.model.transaction import TRANSACTION_PREFIX
+
+
+def create(
+    path: str,
+    interpreter: Interpreter,
+    *,
+    prompt: str | None = None,
+    system_site_packages: bool = False,
+    clear: bool = False,
+) -> str:
+    """Make a virtual environment.
+
+    Args:
+        path: Of its directory; missing parents are made.
+        interpreter: What it is made from; if that is an environment itself, from the Python below it.
+        prompt: What activation shows; None: the directory's name.
+        system_site_packages: It sees the packages of the Python below it.
+        clear: Replace an environment that is there.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        UsageError: The path cannot be an environment's.
+        TargetError: Something is there already, or the directory may not be written.
+        HarmError: ``clear`` of something that is not an environment, or of the one that holdfast runs from.
+    """
+    root = os.path.abspath(path)
+    _refuse_unusable(root, prompt)
+    wanted = layout(root, interpreter, prompt=prompt, system_site_packages=system_site_packages)
+    real = disk.realpath(root)
+    try:
+        if not disk.lexists(real):
+            _make(real, wanted)
+        elif not _is_directory(real):
+            raise TargetError(f"{root} is not a directory.", hint="Choose another path.")
+        elif not disk.listdir(real):
+            _fill(real, wanted)
+        else:
+            _refuse_clearing(root, real, clear=clear)
+            _replace(real, wanted)
+    except OSError as error:
+        raise TargetError(
+            f"The environment {root} cannot be made: {error.filename or root}: {error.strerror}.",
+            hint=f"Look at owner, rights and room: ls -ld {os.path.dirname(root)}",
+        ) from error
+    return root
+
+
+def _make(real: str, wanted: Layout) -> None:
+    parent = os.path.dirname(real)
+    made = disk.make_parents(parent)
+    beside = _beside(parent)
+    try:
+        _build(beside, wanted, group=_group_writes(parent))
+        # DISK: complete beside; nothing at its place
+        disk.rename_exclusive(beside, real)
+        made = ()
+    finally:
+        disk.remove_tree(beside)
+        disk.remove_parents(made)
+
+
+def _fill(real: str, wanted: Layout) -> None:
+    beside = _beside(real)
+    moved: list[str] = []
+    try:
+        _build(beside, wanted, group=_group_writes(real))
+        for name in sorted(disk.listdir(beside), key=lambda name: (name == CONFIG, name)):
+            disk.rename_exclusive(os.path.join(beside, name), os.path.join(real, name))
+            moved.append(name)
+    except BaseException:
+        for name in reversed(moved):
+            disk.remove_tree(os.path.join(real, name))
+        raise
+    finally:
+        disk.remove_tree(beside)
+
+
+def _replace(real: str, wanted: Layout) -> None:
+    parent = os.path.dirname(real)
+    beside = _beside(parent)
+    new, old = os.path.join(beside, "new"), os.path.join(beside, "old")
+    try:
+        disk.mkdir(beside, 0o700)
+        _build(new, wanted, group=_group_writes(parent))
+        disk.rename(real, old)
+        # DISK: the old one beside, nothing at its place
+        try:
+            disk.rename(new, real)
+        except BaseException:
+            disk.rename(old, real)
+            raise
+    finally:
+        if disk.lexists(real):  # else the only copy lies in here
+            disk.remove_tree(beside)
+
+
+def _build(root: str, wanted: Layout, *, group: bool) -> None:
+    """Make everything below a directory that does not exist yet."""
+    for name in ("", *wanted.directories):
+        path = os.path.join(root, name) if name else root
+        disk.mkdir(path)
+        if group:
+            _share(disk.open_dir(path))
+    for name, text in wanted.links.items():
+        disk.symlink(text, os.path.join(root, name))
+    for name, content in wanted.files.items():
+        fd = disk.open_new(os.path.join(root, name), mode=0o666)
+        try:
+            disk.write(fd, content)
+        except BaseException:
+            disk.close(fd)
+            raise
+        if group:
+            _share(fd)
+        else:
+            disk.close(fd)
+
+
+def _share(fd: int) -> None:
+    """Give the group what the owner has, and close; a directory keeps an inherited setgid."""
+    try:
+        mode = stat.S_IMODE(disk.fstat(fd).st_mode)
+        disk.fchmod(fd, mode | (mode & stat.S_IRWXU) >> 3)
+    finally:
+        disk.close(fd)
+
+
+def _group_writes(parent: str) -> bool:
+    """Whether the parent is shared by a group (design section 5)."""
+    mode = disk.stat(parent).st_mode
+    return bool(mode & (stat.S_IWGRP | stat.S_ISGID)) and not mode & stat.S_ISVTX
+
+
+def _beside(parent: str) -> str:
+    return os.path.join(parent, TRANSACTION_PREFIX + uuid.uuid4().hex)
+
+
+def _is_directory(path: str) -> bool:
+    return stat.S_ISDIR(disk.stat(path).st_mode)
+
+
+def _refuse_unusable(root: str, prompt: str | None) -> None:
+    if os.pathsep in root or "\n" in root:
+        raise UsageError(
+            f"{root!r} cannot hold an environment: its path goes into PATH, and has a colon or a line break in it.",
+            hint="Choose another path.",
+        )
+    if prompt is not None and not prompt.isprintable():
+        raise UsageError("The prompt must be printable and on one line.")
+
+
+def _refuse_clearing(root: str, real: str, *, clear: bool) -> None:
+    """Raise unless an environment lies there that may be cleared."""
+    environment = disk.lexists(os.path.join(real, CONFIG))
+    if not clear:
+        what = "is a virtual environment already" if environment else "is not empty"
+        hint = f"Replace it: holdfast venv --clear {root}" if environment else "Choose another path."
+        raise TargetError(f"{root} {what}.", hint=hint)
+    if not environment:
+        raise HarmError(
+            f"{root} is not a virtual environment (it has no {CONFIG}), so it is not cleared.",
+            hint="Choose another path, or remove it yourself.",
+        )
+    if disk.realpath(sys.prefix) == real:
+        raise HarmError(f"holdfast itself runs from {root}, so it is not cleared.", hint="Choose another path.")
