@@ -30,6 +30,7 @@ from holdfast.requirements.lines import WHEELS_ONLY
 _SCHEMES = frozenset({"http", "https", "file", "ftp"})
 _VCS = ("git", "hg", "svn", "bzr")
 _ARCHIVES = (".whl", ".zip", ".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tlz", ".tar.lz")
+_FILES = (".txt", ".in")
 _EXTRAS = re.compile(r"^(.+?)(\[[^\]/]*\])$")
 _SINGLE_EQUALS = re.compile(r"(?<![=<>!~])=(?!=)")
 COMMAND_LINE = "command line"
@@ -62,6 +63,8 @@ def _named_requirement(text: str, origin: str) -> Requirement:
         requirement = parse_requirement(text)
     except ValueError as error:
         raise _not_a_requirement(text, str(error), origin) from None
+    if text.endswith(_FILES) and os.path.isfile(text):
+        raise _not_a_requirement(text, "it is a file", origin)
     if requirement.url is not None:
         _refuse_sources(requirement.url.url, text, origin, conditional=requirement.marker is not None)
     return requirement
@@ -107,7 +110,7 @@ def _url_of_path(place: str, text: str, origin: str) -> str:
     if os.path.isdir(path):
         raise UnsatisfiableError(f"{_at(origin)}{_shown(text)} is a directory with sources; {WHEELS_ONLY}.")
     if not path.lower().endswith(_ARCHIVES) and os.path.exists(path):
-        hint = f"holdfast install -r {place}" if path.endswith((".txt", ".in")) else None
+        hint = f"holdfast install -r {place}" if path.endswith(_FILES) else None
         raise UsageError(f"{_at(origin)}{_shown(text)} is not a wheel.", hint=hint)
     if not os.path.exists(path):
         raise UsageError(f"{_at(origin)}{path} does not exist.")
@@ -159,10 +162,10 @@ def _parsed_marker(marker: str, text: str, origin: str) -> Marker | None:
 def _not_a_requirement(text: str, reason: str, origin: str) -> UsageError:
     first, *rest = reason.splitlines() or [""]
     hint = None
-    name = re.split(r"[\s;\[]", text, maxsplit=1)[0]
-    if os.path.exists(text) and text.endswith((".txt", ".in")):
+    if text.endswith(_FILES) and os.path.isfile(text):
         hint = f"holdfast install -r {text}"
-    elif _SINGLE_EQUALS.search(name):
+    name = re.split(r"[\s;\[]", text, maxsplit=1)[0]
+    if _SINGLE_EQUALS.search(name):
         hint = f"'{_SINGLE_EQUALS.sub('==', name, count=1)}' (a version is compared with ==)"
     details = tuple(_shown(line) for line in rest) or (_shown(text),)
     return UsageError(f"{_at(origin)}{_shown(text)!r} is not a requirement: {first}", hint=hint, details=details)
