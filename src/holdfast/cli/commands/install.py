@@ -26,6 +26,10 @@ REQUIREMENT = Setting(
 
 def run(invocation: Invocation) -> int:
     """Resolve, stage, commit."""
+    parsed, settings = invocation.parsed, invocation.settings
+    files = parsed.words("requirement")
+    if not parsed.arguments and not files:
+        raise CommandLineError("install what? Name a package, or a file with -r.")
     from holdfast.cli.outcome import tell  # noqa: PLC0415 - after the options are known to be right
     from holdfast.cli.streams import make_reporter  # noqa: PLC0415
     from holdfast.config.requests import install_request, network  # noqa: PLC0415
@@ -34,10 +38,6 @@ def run(invocation: Invocation) -> int:
     from holdfast.requirements.arguments import parse_argument  # noqa: PLC0415
     from holdfast.requirements.files import read_requirements  # noqa: PLC0415
 
-    parsed, settings = invocation.parsed, invocation.settings
-    files = parsed.words("requirement")
-    if not parsed.arguments and not files:
-        raise CommandLineError("install what? Name a package, or a file with -r.")
     typed = tuple(parse_argument(word) for word in parsed.arguments)
     with make_reporter(invocation) as reporter:
         read = read_requirements(

@@ -12,14 +12,14 @@ _FILES = Setting("files", "flag", "its files too", flags=("-f", "--files"), ambi
 
 def run(invocation: Invocation) -> int:
     """Show each named package; 1 when none of them is installed."""
+    parsed = invocation.parsed
+    if not parsed.arguments:
+        raise CommandLineError("show what? Name a package.")
     from packaging.utils import canonicalize_name  # noqa: PLC0415 - after the options are known to be right
 
     from holdfast.cli.details import file_lines, missing_names, show_json, show_lines  # noqa: PLC0415
     from holdfast.cli.streams import remark, say, say_json  # noqa: PLC0415
 
-    parsed = invocation.parsed
-    if not parsed.arguments:
-        raise CommandLineError("show what? Name a package.")
     names = tuple(dict.fromkeys(canonicalize_name(word) for word in parsed.arguments))
     target, state = look(invocation)
     markers = target.interpreter.markers

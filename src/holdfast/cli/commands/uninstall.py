@@ -14,6 +14,10 @@ _MUST_EXIST = Setting("must-exist", "flag", "a package that is not installed is 
 
 def run(invocation: Invocation) -> int:
     """Remove in one transaction."""
+    parsed, settings = invocation.parsed, invocation.settings
+    files = parsed.words("requirement")
+    if not parsed.arguments and not files:
+        raise CommandLineError("uninstall what? Name a package, or a file with -r.")
     from holdfast.cli.outcome import tell  # noqa: PLC0415 - after the options are known to be right
     from holdfast.cli.streams import make_reporter  # noqa: PLC0415
     from holdfast.config.requests import network, uninstall_request  # noqa: PLC0415
@@ -22,10 +26,6 @@ def run(invocation: Invocation) -> int:
     from holdfast.requirements.arguments import parse_argument  # noqa: PLC0415
     from holdfast.requirements.files import read_requirements  # noqa: PLC0415
 
-    parsed, settings = invocation.parsed, invocation.settings
-    files = parsed.words("requirement")
-    if not parsed.arguments and not files:
-        raise CommandLineError("uninstall what? Name a package, or a file with -r.")
     roots = [parse_argument(word) for word in parsed.arguments]
     with make_reporter(invocation) as reporter:
         opener = url_opener(network(settings), reporter)
