@@ -46,6 +46,31 @@ class UnsatisfiableError(HoldfastError):
     exit_code = 1
 
 
+class ResolutionConflict(UnsatisfiableError):  # noqa: N818 - named by what happened
+    """No selection of releases satisfies everything (exit 1).
+
+    Args:
+        cause: The two requirements that clash and who asks for them, or what is missing.
+        hint: What to type next.
+        details: Who brings the requirers in, and further reasons, one line each.
+        reason: Which kind of outcome it is: ``conflict``, or a value of ``resolve.outcomes.Unavailability``.
+        derivation: The solver's proof in sentences, for ``-v``.
+    """
+
+    def __init__(
+        self,
+        cause: str,
+        *,
+        hint: str | None = None,
+        details: tuple[str, ...] = (),
+        reason: str = "conflict",
+        derivation: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(cause, hint=hint, details=details)
+        self.reason = reason
+        self.derivation = derivation
+
+
 class UsageError(HoldfastError):
     """The command line, a requirements file or a setting is wrong (exit 2)."""
 
