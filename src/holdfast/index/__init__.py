@@ -1,1 +1,1 @@
-"""Room 3: simple API, find-links, local files: what exists."""
+"""What indexes, find-links and local files offer: the implementation of ``resolve.source.PackageSource``."""

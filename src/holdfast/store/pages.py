@@ -24,7 +24,7 @@ from holdfast.store.access import NOWHERE, Access, access_to
 _LIMIT = 256 * 1024 * 1024
 
 
-class Kind(StrEnum):
+class _Kind(StrEnum):
     """What is kept, each in its versioned directory."""
 
     PAGES = "pages-v1"
@@ -42,10 +42,31 @@ class PageCache:
         self._root = root or ""
         self._access: Access = access_to(root) if root else NOWHERE
         self._lock = threading.Lock()
-        self._swept: set[Kind] = set()
+        self._swept: set[_Kind] = set()
 
-    def read(self, kind: Kind, key: str) -> bytes | None:
-        """What was kept under a key, if it can be had."""
+    def read_page(self, key: str) -> bytes | None:
+        """What was kept of an index page, if it can be had."""
+        return self._read(_Kind.PAGES, key)
+
+    def write_page(self, key: str, data: bytes, *, private: bool = False) -> None:
+        """Keep an index page, or do without.
+
+        Args:
+            key: Any text.
+            data: Replaces what was there.
+            private: Only this user may read it (it was obtained with credentials).
+        """
+        self._write(_Kind.PAGES, key, data, private=private)
+
+    def read_metadata(self, key: str) -> bytes | None:
+        """What was kept of a wheel's metadata, if it can be had."""
+        return self._read(_Kind.METADATA, key)
+
+    def write_metadata(self, key: str, data: bytes) -> None:
+        """Keep a wheel's metadata, or do without."""
+        self._write(_Kind.METADATA, key, data)
+
+    def _read(self, kind: _Kind, key: str) -> bytes | None:
         if not self._access.read:
             return None
         try:
@@ -61,15 +82,7 @@ class PageCache:
         finally:
             disk.close(fd)
 
-    def write(self, kind: Kind, key: str, data: bytes, *, private: bool = False) -> None:
-        """Keep ``data`` under a key, or do without.
-
-        Args:
-            kind: The directory.
-            key: Any text.
-            data: Replaces what was there.
-            private: Only this user may read it (it was obtained with credentials).
-        """
+    def _write(self, kind: _Kind, key: str, data: bytes, *, private: bool = False) -> None:
         if not self._access.add:
             return
         path = self._path(kind, key)
@@ -89,11 +102,11 @@ class PageCache:
             with self._lock:  # full, read-only, foreign: once is enough
                 self._access = Access(read=self._access.read, add=False, trusted=self._access.trusted)
 
-    def _path(self, kind: Kind, key: str) -> str:
+    def _path(self, kind: _Kind, key: str) -> str:
         name = sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         return os.path.join(self._root, kind, name[:2], name)
 
-    def _sweep(self, kind: Kind, versioned: str, fresh: str) -> None:
+    def _sweep(self, kind: _Kind, versioned: str, fresh: str) -> None:
         with self._lock:
             if kind in self._swept:
                 return
