@@ -1,7 +1,8 @@
 """Decide first: the whole transaction as data, computed from values alone. Pure; `execute` only obeys.
 
-The parts: `clashes` settles who owns each path, `layout` finds what moves whole, `order` when. Here they become numbered
-steps, and every assumption about the target that went into them becomes an expectation, checked under the lock.
+The parts: `clashes` settles who owns each path, `layout` finds what moves whole, `order` when. Here they become
+numbered steps, and every assumption about the target that went into them becomes an expectation, checked under the
+lock.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ __all__ = ["compute_changes", "questions"]
 _INFO = ".dist-info"
 
 
-def compute_changes(
+def compute_changes(  # noqa: PLR0917 - six nouns that arrive in the order in which the flow makes them
     plan: InstallPlan,
     composed: tuple[ComposedDistribution, ...],
     installed: InstalledState,
@@ -103,8 +104,8 @@ def _refuse_without_record(gone: Iterable[InstalledDistribution]) -> None:
     for each in gone:
         if each.record is None:
             raise HarmError(
-                f"{each.metadata.display_name} {each.version} in {each.location} has no RECORD: which files are its own "
-                "is not known, so it cannot be replaced or removed.",
+                f"{each.metadata.display_name} {each.version} in {each.location} has no RECORD: its files are not "
+                "known, so it cannot be replaced or removed.",
                 hint="Remove it with what installed it (the system's package manager?), or use a virtual environment: "
                 "holdfast venv",
             )

@@ -131,7 +131,8 @@ class Settlement:
         for name, paths in outside.items():
             more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
             self._settled.warnings.append(
-                f"{name}: its RECORD names {paths[0]!r}{more}, not a file of a distribution in this environment: left alone."
+                f"{name}: its RECORD names {paths[0]!r}{more}, which is no distribution's file in this environment: "
+                "left alone."
             )
 
     def _protected(self, path: str) -> bool:

@@ -1,0 +1,163 @@
+"""Whose is a project after an interrupted commit, and which files did we place? Read from dist-infos and RECORDs alone.
+
+Design section 4: "Old's dist-info in place or in ``old/``, new's in ``new/`` or in place (by RECORD digest), no other
+dist-info of that project: ours." Anything else: somebody changed it since, and nothing is restored.
+
+**Guarantees**: only reads; every file is opened without following symlinks and without waiting.
+
+**On crash**: changes nothing.
+
+**Limits**: a RECORD line without a hash (bytecode) counts by its path.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import posixpath
+from collections.abc import Iterator
+
+from holdfast import disk
+from holdfast.commit.journal import Journal
+from holdfast.commit.recheck import RECORD_LIMIT, infos_by_project, record_digest
+from holdfast.commit.rooms import Rooms
+from holdfast.model.changes import Place, ProjectChange, StepKind
+from holdfast.model.places import absolute
+from holdfast.model.target import Target
+
+_RECORD = "RECORD"
+_CHUNK = 1 << 20
+Listing = dict[str, str]
+"""Absolute path -> sha256 as RECORD writes it; empty where it gives none."""
+
+
+class Evidence:
+    """What one journal's projects look like now.
+
+    Attributes:
+        ours: Projects that nobody else has touched since.
+        placed: Every file of the new state, by absolute path.
+        kept: Every file of the old state of the projects that are ours.
+    """
+
+    def __init__(self, journal: Journal, target: Target, rooms: Rooms) -> None:
+        self._journal = journal
+        self._target = target
+        self._rooms = rooms
+        self.placed: Listing = {}
+        self.kept: set[str] = set()
+        self._old: dict[str, Listing] = {}
+        self._others: Listing | None = None
+        infos = infos_by_project(target)
+        verdicts: dict[str, bool] = {}
+        named: dict[str, set[Place]] = {}
+        for project in journal.projects:
+            places = {each[0] for each in (project.old, project.new) if each}
+            named.setdefault(project.name, set()).update(places)
+            verdicts[project.name] = self._found(project) and verdicts.get(project.name, True)
+        self.ours = frozenset(
+            name
+            for name, whole in verdicts.items()
+            if whole and infos.get(name, set()) <= named[name] and not self._strangers(name, named[name])
+        )
+        for name in self.ours:
+            self.kept.update(self._old.get(name, ()))
+
+    def _found(self, project: ProjectChange) -> bool:
+        """Old in place or in ``old/``, new in ``new/`` or in place; what they list is noted."""
+        found = True
+        for info, kinds, listing in (
+            (project.new, (StepKind.PLACE, StepKind.SWAP, StepKind.REPLACE), self.placed),
+            (project.old, (StepKind.REMOVE, StepKind.SWAP, StepKind.REPLACE), self._old.setdefault(project.name, {})),
+        ):
+            if info is None:
+                continue
+            place, digest = info
+            content = self._record(place, digest, kinds)
+            if content is None:
+                found = False
+            else:
+                listing.update(_listing(content, self._path(place)))
+                listing[f"{self._path(place)}/{_RECORD}"] = _as_record_writes(digest)
+        return found
+
+    def _record(self, info: Place, digest: str, kinds: tuple[StepKind, ...]) -> bytes | None:
+        """The RECORD with this digest: at its place, or inside what the steps of these kinds hold."""
+        path = f"{self._path(info)}/{_RECORD}"
+        for candidate, fd in ((path, None), *self._held(path, kinds)):
+            try:
+                content = disk.read_regular(candidate, limit=RECORD_LIMIT, dir_fd=fd)
+            except OSError:
+                continue
+            if hashlib.sha256(content).hexdigest() == digest:
+                return content
+        return None
+
+    def _held(self, path: str, kinds: tuple[StepKind, ...]) -> Iterator[tuple[str, int]]:
+        for step in self._journal.steps:
+            at = self._path(step.place)
+            if step.kind in kinds and (path == at or path.startswith(f"{at}/")):
+                room = self._rooms.of_place(step.place)
+                yield f"{step.n}{path[len(at) :]}", room.new if kinds[0] is StepKind.PLACE else room.old
+
+    def _strangers(self, name: str, places: set[Place]) -> bool:
+        """Whether a dist-info lies at one of our places that is neither the old nor the new one."""
+        known = {each[1] for p in self._journal.projects if p.name == name for each in (p.old, p.new) if each}
+        found = {record_digest(f"{self._path(place)}/{_RECORD}") for place in places}
+        return bool(found - known - {""})
+
+    def is_placed(self, path: str, name: str, dir_fd: int) -> bool:
+        """Whether the file ``name`` in a directory is what the new state has at ``path``."""
+        wanted = self.placed.get(path)
+        return wanted is not None and (not wanted or wanted == _digest(name, dir_fd))
+
+    def is_listed_elsewhere(self, path: str) -> bool:
+        """Whether a RECORD that lies in the target now, and is not one that we brought, lists a path."""
+        if self._others is None:
+            self._others = {}
+            brought = {project.new[1] for project in self._journal.projects if project.new}
+            for library in self._target.library_directories:
+                for name in disk.listdir(library):
+                    if name.endswith(".dist-info"):
+                        try:
+                            content = disk.read_regular(f"{library}/{name}/{_RECORD}", limit=RECORD_LIMIT)
+                        except OSError:
+                            continue
+                        if hashlib.sha256(content).hexdigest() in brought:
+                            continue
+                        self._others.update(_listing(content, f"{library}/{name}"))
+        return path in self._others
+
+    def _path(self, place: Place) -> str:
+        return absolute(self._target.scheme, place)
+
+
+def _listing(content: bytes, info: str) -> Listing:
+    """Parse a RECORD; lines that are none are skipped."""
+    base = posixpath.dirname(info)
+    found = {}
+    rows = csv.reader(content.decode("utf-8", "surrogateescape").replace("\0", "").splitlines())
+    for row in rows:
+        if row and row[0]:
+            algorithm, _, digest = (row[1] if len(row) > 1 else "").partition("=")
+            found[posixpath.normpath(posixpath.join(base, row[0]))] = digest if algorithm == "sha256" else ""
+    return found
+
+
+def _as_record_writes(hexadecimal: str) -> str:
+    return base64.urlsafe_b64encode(bytes.fromhex(hexadecimal)).rstrip(b"=").decode("ascii")
+
+
+def _digest(name: str, dir_fd: int) -> str:
+    digest = hashlib.sha256()
+    try:
+        fd = disk.open_regular(name, dir_fd=dir_fd)
+    except OSError:
+        return ""
+    try:
+        while chunk := disk.read(fd, _CHUNK):
+            digest.update(chunk)
+    finally:
+        disk.close(fd)
+    return _as_record_writes(digest.hexdigest())

@@ -1,0 +1,137 @@
+"""Is the world still as the change set assumes? Asked under the lock, answered by looking only.
+
+**Guarantees**: only what this change is about is looked at: its projects' dist-infos, its paths, the directories that
+move whole. A directory whose mtime moved is listed again; new bytecode in it is no reason to plan again.
+
+**On crash**: changes nothing.
+
+**Limits**: who writes without the lock can still come between this look and the steps. The steps themselves fail onto
+anything unexpected at a path that should be free; the sweep puts back what was carried off in a directory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat as modes
+from collections.abc import Iterable
+
+from holdfast import disk
+from holdfast.commit.rooms import Doors
+from holdfast.model.changes import (
+    EntryKind,
+    ExpectAbsent,
+    Expectation,
+    ExpectDirectory,
+    ExpectFile,
+    ExpectInfo,
+    Place,
+)
+from holdfast.model.places import absolute, place_of
+from holdfast.model.target import Target
+
+RECORD_LIMIT = 64 * 1024 * 1024
+_INFO = ".dist-info"
+_BYTECODE = re.compile(r".*\.pyc(\.\d+)?")
+"""Cached bytecode, and the name under which the import system writes it before its rename."""
+_SEPARATORS = re.compile(r"[-_.]+")
+
+
+def is_bytecode(directory: str, name: str) -> bool:
+    """Whether a file in a directory is cached bytecode."""
+    return directory.rpartition("/")[2] == "__pycache__" and _BYTECODE.fullmatch(name) is not None
+
+
+def infos_by_project(target: Target) -> dict[str, set[Place]]:
+    """Every dist-info in the target's library directories, by normalised project name."""
+    found: dict[str, set[Place]] = {}
+    for library in target.library_directories:
+        for name in disk.listdir(library):
+            if name.endswith(_INFO):
+                project = _SEPARATORS.sub("-", name.removesuffix(_INFO).rpartition("-")[0]).lower()
+                found.setdefault(project, set()).add(place_of(target.scheme, f"{library}/{name}"))
+    return found
+
+
+def record_digest(path: str, *, dir_fd: int | None = None) -> str:
+    """The sha256 hex of a RECORD; empty if it cannot be read."""
+    try:
+        return hashlib.sha256(disk.read_regular(path, limit=RECORD_LIMIT, dir_fd=dir_fd)).hexdigest()
+    except OSError:
+        return ""
+
+
+def recheck(expectations: Iterable[Expectation], target: Target, doors: Doors) -> str | None:
+    """Compare; None: all holds.
+
+    Returns:
+        The first thing that moved, for -v.
+    """
+    infos = infos_by_project(target)
+    for expected in expectations:
+        match expected:
+            case ExpectInfo():
+                why = _infos(expected, infos.get(expected.name, set()), target)
+            case ExpectAbsent(place=place):
+                why = _entry(place, doors, target, absent=True)
+            case ExpectFile(place=place):
+                why = _entry(place, doors, target, absent=False)
+            case ExpectDirectory():
+                why = _directory(expected, target)
+        if why:
+            return why
+    return None
+
+
+def _infos(expected: ExpectInfo, found: set[Place], target: Target) -> str | None:
+    if found != {place for place, _ in expected.infos}:
+        return f"another version of {expected.name} came or went"
+    for place, digest in expected.infos:
+        path = absolute(target.scheme, place)
+        if digest and record_digest(f"{path}/RECORD") != digest:
+            return f"{path} changed"
+    return None
+
+
+def _entry(place: Place, doors: Doors, target: Target, *, absent: bool) -> str | None:
+    try:
+        parent, name = doors.parent(place)
+    except OSError:
+        return f"the directory of {absolute(target.scheme, place)} is gone"
+    try:
+        status = disk.lstat(name, dir_fd=parent)
+    except FileNotFoundError:
+        return None if absent else f"{absolute(target.scheme, place)} is gone"
+    if absent:
+        return f"{absolute(target.scheme, place)} came"
+    return f"{absolute(target.scheme, place)} became a directory" if modes.S_ISDIR(status.st_mode) else None
+
+
+def _directory(expected: ExpectDirectory, target: Target) -> str | None:
+    path = absolute(target.scheme, expected.place)
+    try:
+        status = disk.lstat(path)
+        if not modes.S_ISDIR(status.st_mode) or status.st_ino != expected.inode:
+            return f"{path} is another one"
+        if status.st_mtime_ns == expected.mtime_ns:
+            return None
+        entries = disk.scandir(path)
+    except FileNotFoundError:
+        return f"{path} is gone"
+    for entry in entries:
+        known = expected.entries.get(entry.name)
+        is_directory = entry.is_dir(follow_symlinks=False)
+        if known is not None and (known is EntryKind.DIRECTORY) == is_directory:
+            continue
+        if not is_directory and is_bytecode(path, entry.name):
+            continue
+        if is_directory and entry.name == "__pycache__" and _only_bytecode(f"{path}/__pycache__"):
+            continue
+        return f"{path}/{entry.name} came"
+    return None
+
+
+def _only_bytecode(cache: str) -> bool:
+    return all(
+        is_bytecode(cache, entry.name) and not entry.is_dir(follow_symlinks=False) for entry in disk.scandir(cache)
+    )

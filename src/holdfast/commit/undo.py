@@ -1,0 +1,246 @@
+"""Take a commit back: from the journal, and from what lies in the target, in ``new/`` and in ``old/``, to OLD.
+
+The steps are gone through backwards. What we placed goes back to ``new/<n>``, then what was there comes back from
+``old/<n>``. Which projects are still ours to restore, and which files are ours, `evidence` says.
+
+**Guarantees**: nothing foreign is overwritten or removed: it stays and is named. Undo may be killed anywhere and run
+again: like the commit it moves one entry at a time, and it decides by looking. It neither removes nor changes the
+journal.
+
+**On crash**: the journal is still there; the next undo goes on.
+
+**Limits**: to tell our files from foreign ones in a directory, their content is hashed: seconds, after a failure only.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast import disk
+from holdfast.commit.evidence import Evidence
+from holdfast.commit.journal import Journal
+from holdfast.commit.recheck import is_bytecode
+from holdfast.commit.rooms import Doors, Room, Rooms
+from holdfast.commit.steps import sync_touched
+from holdfast.model.changes import Step, StepKind
+from holdfast.model.places import absolute
+from holdfast.model.target import Target
+
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _At:
+    """One name in one open directory, and its absolute path in the target."""
+
+    fd: int
+    name: str
+    path: str
+
+
+def undo(journal: Journal, target: Target, doors: Doors, rooms: Rooms, *, fsync: bool) -> tuple[str, ...]:
+    """Bring OLD back.
+
+    Args:
+        journal: Of the interrupted transaction.
+        target: Its scheme says where things are.
+        doors: Fresh ones: what the commit had open may lie elsewhere by now.
+        rooms: The transaction directories of that transaction.
+        fsync: Sync what was changed, so that the journal may go after this.
+
+    Returns:
+        What stayed although it is not of OLD, or could not come back, for people: one line each.
+
+    Raises:
+        OSError: Something could not be moved; call again.
+    """
+    evidence = Evidence(journal, target, rooms)
+    work = _Undo(journal, evidence, fsync=fsync)
+    for step in reversed(journal.steps):
+        try:
+            parent, name = doors.parent(step.place)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            work.left.append(f"{absolute(target.scheme, step.place)}: its directory is gone")
+            continue
+        at = _At(fd=parent, name=name, path=absolute(target.scheme, step.place))
+        work.take_back(step, at, rooms.of_place(step.place))
+    if fsync:
+        sync_touched(journal.steps, doors, rooms)
+    return tuple(work.left)
+
+
+class _Undo:
+    def __init__(self, journal: Journal, evidence: Evidence, *, fsync: bool) -> None:
+        self._journal = journal
+        self._fsync = fsync
+        self._evidence = evidence
+        self.left: list[str] = []
+
+    def take_back(self, step: Step, at: _At, room: Room) -> None:
+        """Undo one step, as far as it was done."""
+        n = str(step.n)
+        old, new = _look(room.old, n), _look(room.new, n)
+        if step.kind is StepKind.REPLACE:
+            self._replaced(step, at, room)
+            return
+        if step.kind is not StepKind.REMOVE and (new is None or old is not None or step.kind is StepKind.PLACE):
+            self._from_target(step, at, _At(fd=room.new, name=n, path=at.path))
+        if step.kind is not StepKind.PLACE and old is not None:
+            self._restore(step, _At(fd=room.old, name=n, path=at.path), at)
+
+    def _replaced(self, step: Step, at: _At, room: Room) -> None:
+        n = str(step.n)
+        here, old, new = _look(at.fd, at.name), _look(room.old, n), _look(room.new, n)
+        if old is None or (here is not None and _same(here, old)):
+            return  # not done, or undone before; what is left in old/ is a second name
+        if here is not None and new is None:
+            if not self._is_ours(step, at, here):
+                self.left.append(f"{at.path}: not what was placed there; left")
+                return
+            if not self._may_take(step, at.path):
+                return
+            self._second_name(at, room, n)
+        elif here is not None and new is not None and not _same(here, new):
+            self.left.append(f"{at.path}: came meanwhile; left")
+            return
+        if self._may_restore(step, at.path):
+            # DISK: the new file is (also) in new/<n>, the old one comes over it
+            disk.rename(n, at.name, src_dir_fd=room.old, dst_dir_fd=at.fd)
+        elif here is not None:
+            disk.unlink(at.name, dir_fd=at.fd)
+
+    def _second_name(self, at: _At, room: Room, n: str) -> None:
+        """Keep the new file findable in ``new/`` while the old one comes over it: what makes undo repeatable."""
+        try:
+            disk.link(at.name, n, src_dir_fd=at.fd, dst_dir_fd=room.new)
+        except FileExistsError:
+            raise
+        except OSError:  # links are refused: absent for a moment
+            disk.rename_exclusive(at.name, n, src_dir_fd=at.fd, dst_dir_fd=room.new)
+
+    def _from_target(self, step: Step, at: _At, to: _At) -> None:
+        """What we placed goes back to ``new/<n>``."""
+        here, there = _look(at.fd, at.name), _look(to.fd, to.name)
+        if here is None:
+            return
+        if modes.S_ISDIR(here.st_mode) and step.directory:
+            self._merge(at, to, lambda each: self._is_placed(step, each))
+            return
+        if there is not None and _same(here, there):
+            disk.unlink(at.name, dir_fd=at.fd)  # placed by link, and not yet taken from new/
+        elif there is None and not step.directory and self._is_ours(step, at, here):
+            if self._may_take(step, at.path):
+                disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
+        else:
+            self.left.append(f"{at.path}: came meanwhile; left")
+
+    def _restore(self, step: Step, at: _At, to: _At) -> None:
+        """What was there comes back from ``old/<n>``."""
+        here, there = _look(at.fd, at.name), _look(to.fd, to.name)
+        if here is None:
+            return
+        if modes.S_ISDIR(here.st_mode):
+            if there is None or modes.S_ISDIR(there.st_mode):
+                self._merge(at, to, lambda each: self._may_restore(step, each.path) or is_bytecode_at(each))
+                return
+        elif there is None:
+            if self._may_restore(step, at.path):
+                disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
+            return
+        self.left.append(f"{to.path}: came meanwhile; the old one is not restored")
+
+    def _merge(self, at: _At, to: _At, wanted: Callable[[_At], bool]) -> None:
+        """Move a directory, whole if everything in it is wanted and nothing lies there, else file by file."""
+        if _look(to.fd, to.name) is None and self._all(at, wanted):
+            disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
+            return
+        source = disk.open_dir(at.name, dir_fd=at.fd)
+        try:
+            entries = sorted(disk.scandir(source), key=lambda entry: entry.name)
+            if not entries:
+                disk.rmdir(at.name, dir_fd=at.fd)
+                return
+            destination = self._made(to, source)
+            try:
+                for entry in entries:
+                    each = _At(fd=source, name=entry.name, path=f"{at.path}/{entry.name}")
+                    there = _At(fd=destination, name=entry.name, path=each.path)
+                    if entry.is_dir(follow_symlinks=False):
+                        self._merge(each, there, wanted)
+                    elif _look(destination, entry.name) is not None or not wanted(each):
+                        self.left.append(f"{each.path}: not of this transaction; left")
+                    else:
+                        disk.rename_exclusive(entry.name, entry.name, src_dir_fd=source, dst_dir_fd=destination)
+                if self._fsync:
+                    disk.fsync(destination)
+                    disk.fsync(source)
+            finally:
+                disk.close(destination)
+            if not disk.listdir(source):
+                disk.rmdir(at.name, dir_fd=at.fd)
+        finally:
+            disk.close(source)
+
+    def _all(self, at: _At, wanted: Callable[[_At], bool]) -> bool:
+        fd = disk.open_dir(at.name, dir_fd=at.fd)
+        try:
+            for entry in disk.scandir(fd):
+                each = _At(fd=fd, name=entry.name, path=f"{at.path}/{entry.name}")
+                if not (self._all(each, wanted) if entry.is_dir(follow_symlinks=False) else wanted(each)):
+                    return False
+        finally:
+            disk.close(fd)
+        return True
+
+    def _made(self, to: _At, source: int) -> int:
+        """The destination of a merge, made with the rights of its source."""
+        try:
+            disk.mkdir(to.name, 0o700, dir_fd=to.fd)
+        except FileExistsError:
+            return disk.open_dir(to.name, dir_fd=to.fd)
+        fd = disk.open_dir(to.name, dir_fd=to.fd)
+        disk.fchmod(fd, modes.S_IMODE(disk.fstat(source).st_mode))
+        return fd
+
+    def _is_ours(self, step: Step, at: _At, status: os.stat_result) -> bool:
+        known = self._journal.identities.get(step.n)
+        if known == (status.st_ino, status.st_size, status.st_mtime_ns):
+            return True
+        return self._evidence.is_placed(at.path, at.name, at.fd) or is_bytecode_at(at)
+
+    def _is_placed(self, step: Step, at: _At) -> bool:
+        placed = self._evidence.is_placed(at.path, at.name, at.fd) or is_bytecode_at(at)
+        return placed and self._may_take(step, at.path)
+
+    def _may_take(self, step: Step, path: str) -> bool:
+        """A file that we placed for a project that is somebody else's by now stays if a RECORD there lists it."""
+        if self._evidence.ours.issuperset(step.owners):
+            return True
+        return not self._evidence.is_listed_elsewhere(path)
+
+    def _may_restore(self, step: Step, path: str) -> bool:
+        if self._evidence.ours.issuperset(step.owners):
+            return True
+        return path in self._evidence.kept
+
+
+def is_bytecode_at(at: _At) -> bool:
+    """Whether it is cached bytecode: nobody's work, it goes with whoever is near."""
+    return is_bytecode(at.path.rpartition("/")[0], at.name)
+
+
+def _look(fd: int, name: str) -> os.stat_result | None:
+    try:
+        return disk.lstat(name, dir_fd=fd)
+    except FileNotFoundError:
+        return None
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
