@@ -8,6 +8,10 @@ from holdfast.config.table import JSON, OUTPUT, TARGET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from packaging.utils import NormalizedName
+
     from holdfast.model.installed import InstalledState
     from holdfast.model.target import Target
 
@@ -18,8 +22,8 @@ WHERE = ("Target", tuple(item for item in TARGET if item.name not in {"break-sys
 HOW = ("Output", (*JSON, *OUTPUT))
 
 
-def look(invocation: Invocation) -> tuple[Target, InstalledState]:
-    """Read what is installed; what cannot be read is named on stderr.
+def look(invocation: Invocation, *, records: Collection[NormalizedName] = ()) -> tuple[Target, InstalledState]:
+    """Read what is installed, and the RECORDs of ``records``; what cannot be read is named on stderr.
 
     Raises:
         TargetError: There is no target.
@@ -36,6 +40,7 @@ def look(invocation: Invocation) -> tuple[Target, InstalledState]:
             target_request(settings, environ=environ, cwd=invocation.cwd),
             reporter,
             cache_dir=cache_directory(settings, environ),
+            records=records,
         )
         for broken in state.broken:
             reporter.emit(Warned(text=f"{broken.path} is not a distribution: {broken.reason}"))

@@ -21,7 +21,7 @@ def run(invocation: Invocation) -> int:
     from holdfast.cli.streams import remark, say, say_json  # noqa: PLC0415
 
     names = tuple(dict.fromkeys(canonicalize_name(word) for word in parsed.arguments))
-    target, state = look(invocation)
+    target, state = look(invocation, records=names if parsed.flag("files") else ())
     markers = target.interpreter.markers
     found = [item for item in map(state.get, names) if item is not None]
     if missing := missing_names(names, state):

@@ -1,0 +1,58 @@
+"""``holdfast recover``."""
+
+from __future__ import annotations
+
+from holdfast.cli.command import Command, Invocation
+from holdfast.cli.inspection import HOW, WHERE
+from holdfast.config.table import TRANSACTION
+from holdfast.events import Event, Recovered, Reporter
+
+_LOCK = tuple(setting for setting in TRANSACTION if setting.name in {"lock-mode", "lock-timeout", "no-fsync"})
+
+
+class _Otherwise:
+    """Passes on everything but what is the result of this command, and printed as such."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def emit(self, event: Event) -> None:
+        """Take note of one event."""
+        if not isinstance(event, Recovered):
+            self._reporter.emit(event)
+
+
+def run(invocation: Invocation) -> int:
+    """Take the lock, bring every interrupted transaction to an end, say what was done."""
+    from holdfast.cli.streams import make_reporter, say, say_json  # noqa: PLC0415 - after the options are right
+    from holdfast.config.requests import (  # noqa: PLC0415
+        cache_directory,
+        install_policy,
+        lock_settings,
+        target_request,
+    )
+    from holdfast.flows.recover import recover  # noqa: PLC0415
+    from holdfast.flows.terms import Terms  # noqa: PLC0415
+
+    settings, environ = invocation.settings, invocation.environ
+    with make_reporter(invocation) as reporter:
+        done = recover(
+            target_request(settings, environ=environ, cwd=invocation.cwd),
+            Terms(policy=install_policy(settings), lock=lock_settings(settings), command="recover"),
+            _Otherwise(reporter),
+            cache_dir=cache_directory(settings, environ),
+        )
+    if invocation.parsed.flag("json"):
+        say_json({"recovered": list(done)})
+    elif done or not invocation.quiet:
+        say(done or ("There is nothing to recover.",))
+    return 0
+
+
+COMMAND = Command(
+    usage="usage: holdfast recover [options]",
+    text="Bring an interrupted transaction to an end: the environment is as before it, or as it asked for.",
+    groups=(WHERE, ("Lock", _LOCK), HOW),
+    run=run,
+    arguments=False,
+)

@@ -1,0 +1,56 @@
+"""``holdfast venv``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from holdfast.cli.command import Command, Invocation
+from holdfast.cli.parse import CommandLineError
+from holdfast.config.settings import Setting
+from holdfast.config.table import JSON, OUTPUT, TARGET
+
+_PYTHON = next(setting for setting in TARGET if setting.name == "python")
+_OPTIONS = (
+    _PYTHON,
+    Setting("system-site-packages", "flag", "the packages of that Python are visible in it", ambient=False),
+    Setting("clear", "flag", "replace the environment that is there", ambient=False),
+    Setting("prompt", "text", "what an activated shell shows (default: the directory's name)", ambient=False),
+)
+_DEFAULT = ".venv"
+
+
+def run(invocation: Invocation) -> int:
+    """Make the environment and print where it is."""
+    arguments = invocation.parsed.arguments
+    if len(arguments) > 1:
+        raise CommandLineError(f"venv makes one environment, but got {len(arguments)} paths.")
+    from holdfast.cli.streams import remark, say, say_json  # noqa: PLC0415 - after the options are known to be right
+    from holdfast.config.requests import cache_directory  # noqa: PLC0415
+    from holdfast.flows.venv import create_venv  # noqa: PLC0415
+
+    parsed, settings = invocation.parsed, invocation.settings
+    path = create_venv(
+        os.path.expanduser(arguments[0]) if arguments else _DEFAULT,
+        python=settings.text("python"),
+        cwd=invocation.cwd,
+        cache_dir=cache_directory(settings, invocation.environ),
+        prompt=settings.text("prompt"),
+        system_site_packages=parsed.flag("system-site-packages"),
+        clear=parsed.flag("clear"),
+    )
+    if parsed.flag("json"):
+        say_json({"path": path})
+        return 0
+    say((path,))
+    if not invocation.quiet:
+        remark((f"Activate it with: . {shlex.quote(os.path.join(path, 'bin', 'activate'))}",))
+    return 0
+
+
+COMMAND = Command(
+    usage="usage: holdfast venv [options] [DIR]",
+    text=f"Create a virtual environment in DIR (default: {_DEFAULT}).",
+    groups=(("Environment", _OPTIONS), ("Output", (*JSON, *OUTPUT))),
+    run=run,
+)
