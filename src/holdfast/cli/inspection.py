@@ -38,7 +38,6 @@ def look(invocation: Invocation, *, records: Collection[NormalizedName] = ()) ->
     with make_reporter(invocation) as reporter:
         target, state = installed_state(
             target_request(settings, environ=environ, cwd=invocation.cwd),
-            reporter,
             cache_dir=cache_directory(settings, environ),
             records=records,
         )

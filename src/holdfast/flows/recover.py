@@ -1,0 +1,31 @@
+"""``recover``: finish with what a dead predecessor left, and say what was done."""
+
+from __future__ import annotations
+
+from holdfast.commit.recover import RecoveryOutcome
+from holdfast.events import Reporter
+from holdfast.flows.session import Session
+from holdfast.flows.settled import recover_target
+from holdfast.flows.signals import Signals
+from holdfast.flows.world import facts_of
+from holdfast.model.request import InstallPolicy, LockSettings
+from holdfast.model.target import TargetRequest
+from holdfast.target.locate import locate
+
+
+def recover(
+    request: TargetRequest, lock: LockSettings, reporter: Reporter, *, cache_dir: str | None
+) -> RecoveryOutcome:
+    """Recover one target.
+
+    Returns:
+        One sentence for each transaction that was undone, and what stayed; the reporter has heard both.
+
+    Raises:
+        LockUnavailableError: Its owner is alive and keeps the lock.
+        TargetError: It may not be written.
+    """
+    target = locate(request, facts_of(cache_dir))
+    with Signals() as signals:
+        session = Session(policy=InstallPolicy(), lock=lock, command="recover", signals=signals, reporter=reporter)
+        return recover_target(target, session)

@@ -1,0 +1,113 @@
+"""From a plan to a committed change: fetch, compose, decide, stage, and then milliseconds under the lock.
+
+**Guarantees.** Everything slow happens outside the lock, and no other thread lives under it. Signals are deferred from
+before the lock is asked for until it is given back; one that arrives before the point of no return undoes
+the change.
+
+**On crash.** The transaction directory names its owner; what is journalled is undone by the next command that writes.
+
+**Limits.** None of its own; see ``commit`` and ``envlock``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from holdfast.commit.changes import compute_changes, questions
+from holdfast.commit.execute import execute
+from holdfast.commit.questions import leaving
+from holdfast.errors import InterruptedBySignal
+from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
+from holdfast.flows.session import Session
+from holdfast.flows.settled import locked, recover_dead
+from holdfast.flows.wheels import coming, compose_all, download_all
+from holdfast.flows.world import World
+from holdfast.model.changes import CommitOutcome, Committed, Moved, StagedChangeSet
+from holdfast.model.composed import ComposedDistribution
+from holdfast.model.installed import InstalledState
+from holdfast.model.plan import InstallPlan
+from holdfast.model.stored import StoredWheel
+from holdfast.model.target import Target
+from holdfast.model.transaction import Transaction
+from holdfast.stage.area import transaction
+from holdfast.stage.fill import fill
+from holdfast.stage.writable import check_writable
+from holdfast.target.survey import survey
+
+_IN_FORCE = "The change is in force."
+
+
+def carry_out(
+    plan: InstallPlan, installed: InstalledState, world: World, session: Session
+) -> tuple[CommitOutcome, tuple[StoredWheel, ...]]:
+    """Make one plan real, or nothing of it.
+
+    Args:
+        plan: What to do; not empty.
+        installed: What the plan was made from, with every RECORD.
+        world: The target and the tools.
+        session: Of the command.
+
+    Returns:
+        The outcome (``Moved``: nothing was changed, plan again) and the wheels that were used.
+
+    Raises:
+        HoldfastError: As the rooms do; its ``state`` says what the environment is.
+    """
+    target = world.target
+    _refuse_unwritable(plan, target)
+    begun = transaction(target, mode=session.lock.mode, command=session.command, reporter=session.reporter)
+    outcome: CommitOutcome | None = None
+    try:
+        with session.signals.shield(begun) as tx:
+            stored = download_all(plan, world, session)
+            composed = compose_all(plan, stored, world, session)
+            world.rest()
+            staged = _stage(plan, installed, composed, tx, session)
+            with locked(tx, session) as held:
+                if recover_dead(target, held).alive:
+                    outcome = Moved(why="a transaction without a lock is at work")
+                else:
+                    signals = session.signals
+                    outcome = execute(staged, tx, held, target, fsync=session.policy.fsync, stop=signals.stop_asked)
+    except InterruptedBySignal as stopped:
+        if isinstance(outcome, Committed):
+            raise InterruptedBySignal(stopped.signum, state=_IN_FORCE) from stopped
+        raise
+    return outcome, stored
+
+
+def _refuse_unwritable(plan: InstallPlan, target: Target) -> None:
+    """Refuse before anything is fetched what this user may not do to the directories that change.
+
+    Raises:
+        TargetError: Names the path, its owner and what to type.
+    """
+    going = [
+        os.path.normpath(os.path.join(old.location, entry.path)) for old in leaving(plan) for entry in old.record or ()
+    ]
+    directories = sorted({os.path.dirname(path) for path in going})
+    check_writable(target, (*target.library_directories, *directories), leaving=going)
+
+
+def _stage(
+    plan: InstallPlan,
+    installed: InstalledState,
+    composed: tuple[ComposedDistribution, ...],
+    tx: Transaction,
+    session: Session,
+) -> StagedChangeSet:
+    """Decide every step, then build what they bring."""
+    count = len(coming(plan))
+    reporter, target = session.reporter, tx.target
+    reporter.emit(PhaseStarted(phase=Phase.INSTALL, total=count))
+    started = time.monotonic()
+    asked = questions(plan, composed, installed, target.scheme)
+    seen = survey(target.scheme, asked.paths, digests=asked.digests, texts=asked.texts)
+    changes = compute_changes(plan, composed, installed, seen, target, session.policy)
+    for warning in changes.warnings:
+        reporter.emit(Warned(text=warning))
+    staged = fill(changes, tx, link_mode=session.policy.link_mode, fsync=session.policy.fsync, reporter=reporter)
+    reporter.emit(PhaseFinished(phase=Phase.INSTALL, count=count, seconds=time.monotonic() - started))
+    return staged

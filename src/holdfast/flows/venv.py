@@ -1,0 +1,42 @@
+"""``venv``: an environment from an interpreter, beside and renamed in."""
+
+from __future__ import annotations
+
+from holdfast.create.venv import create
+from holdfast.flows.signals import Signals
+from holdfast.flows.world import facts_of
+from holdfast.target.interpreters import find_interpreter, system_interpreter
+
+
+def create_venv(
+    path: str,
+    *,
+    python: str | None,
+    cwd: str,
+    cache_dir: str | None,
+    prompt: str | None = None,
+    system_site_packages: bool = False,
+    clear: bool = False,
+) -> str:
+    """Make a virtual environment.
+
+    Args:
+        path: Of its directory.
+        python: Path or version of the Python to make it from; None: the first on PATH.
+        cwd: Where relative paths begin.
+        cache_dir: Where facts of interpreters are remembered; None: nowhere.
+        prompt: What activation shows.
+        system_site_packages: It sees the packages of the Python below it.
+        clear: Replace an environment that is there.
+
+    Returns:
+        The absolute path.
+
+    Raises:
+        TargetError: There is no such Python, or the directory cannot be made.
+        HarmError: Something that is no virtual environment lies there.
+    """
+    facts = facts_of(cache_dir)
+    interpreter = find_interpreter(python, cwd, facts) if python else system_interpreter(facts)
+    with Signals() as signals, signals.deferred():
+        return create(path, interpreter, prompt=prompt, system_site_packages=system_site_packages, clear=clear)

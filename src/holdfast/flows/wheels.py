@@ -1,0 +1,60 @@
+"""The wheels of a plan: fetched into the store, then laid out for the target."""
+
+from __future__ import annotations
+
+import time
+
+from holdfast.events import Phase, PhaseFinished, PhaseStarted
+from holdfast.fetch.download import download_wheels
+from holdfast.fetch.jobs import job_of_pin
+from holdfast.flows.session import Session
+from holdfast.flows.world import World
+from holdfast.model.composed import ComposedDistribution
+from holdfast.model.plan import Install, InstallPlan, Reinstall, Remove, Replace
+from holdfast.model.resolution import DirectWheel
+from holdfast.model.stored import StoredWheel
+from holdfast.stage.compose import compose
+
+
+def coming(plan: InstallPlan) -> tuple[Install | Replace | Reinstall, ...]:
+    """The actions that bring something, in commit order."""
+    return tuple(action for action in plan.actions if not isinstance(action, Remove))
+
+
+def download_all(plan: InstallPlan, world: World, session: Session) -> tuple[StoredWheel, ...]:
+    """Get every wheel of the plan, several at once; in the order of `coming`."""
+    actions = coming(plan)
+    if not actions:
+        return ()
+    jobs = tuple(
+        job_of_pin(
+            action.pin,
+            required=world.required_hashes(action.pin.name),
+            allow_bad_record=action.pin.name in session.policy.allow_bad_record,
+        )
+        for action in actions
+    )
+    reporter = session.reporter
+    reporter.emit(PhaseStarted(phase=Phase.DOWNLOAD, total=len(jobs)))
+    started = time.monotonic()
+    stored = download_wheels(jobs, world.store, world.client, reporter, workdir=world.work)
+    seconds = time.monotonic() - started
+    reporter.emit(PhaseFinished(phase=Phase.DOWNLOAD, count=len(jobs), seconds=seconds))
+    return stored
+
+
+def compose_all(
+    plan: InstallPlan, stored: tuple[StoredWheel, ...], world: World, session: Session
+) -> tuple[ComposedDistribution, ...]:
+    """Lay out every distribution of the plan for the target."""
+    del session
+    return tuple(
+        compose(
+            action,
+            wheel,
+            world.target,
+            requested=action.pin.requested,
+            direct=action.pin.source.direct if isinstance(action.pin.source, DirectWheel) else None,
+        )
+        for action, wheel in zip(coming(plan), stored, strict=True)
+    )

@@ -1,0 +1,129 @@
+"""The target and the tools of one command, each made when it is first needed: what is satisfied needs none of them.
+
+**Guarantees.** After the block every connection, thread and work area is gone. :meth:`World.rest` ends the threads and
+connections before (no other thread lives during a commit); the tools come back when they are needed again.
+
+**On crash.** The work area names its owner.
+
+**Limits.** None of its own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from packaging.utils import NormalizedName
+
+from holdfast.fetch.download import download_wheel, find_stored
+from holdfast.fetch.http import Client
+from holdfast.fetch.jobs import job_of
+from holdfast.flows.session import Session
+from holdfast.index.finder import Finder
+from holdfast.model.hashes import Hash
+from holdfast.model.request import InstallRequest
+from holdfast.model.resolution import DirectWheel, IndexWheel
+from holdfast.model.stored import StoredWheel
+from holdfast.model.target import Target
+from holdfast.stage.workarea import work_area
+from holdfast.store.facts import StoredFacts
+from holdfast.store.pages import PageCache
+from holdfast.store.wheels import WheelStore
+from holdfast.target.facts import FactsCache
+
+
+def facts_of(cache_dir: str | None) -> FactsCache | None:
+    """Where facts of interpreters are remembered."""
+    return StoredFacts(cache_dir) if cache_dir is not None else None
+
+
+@contextmanager
+def open_world(request: InstallRequest, target: Target, session: Session) -> Iterator[World]:
+    """The tools of one command, for a block."""
+    with ExitStack() as stack:
+        world = World(request, target, session, stack)
+        try:
+            yield world
+        except BaseException as error:
+            world.rest(hurried=not isinstance(error, Exception))
+            raise
+        else:
+            world.rest()
+
+
+class World:
+    """See the module.
+
+    Attributes:
+        target: Where this command installs.
+    """
+
+    def __init__(self, request: InstallRequest, target: Target, session: Session, stack: ExitStack) -> None:
+        self.target = target
+        self._request = request
+        self._signals = session.signals
+        self._reporter = session.reporter
+        self._stack = stack
+        self._client: Client | None = None
+        self._source: Finder | None = None
+        self._store: WheelStore | None = None
+        self._work: str | None = None
+
+    @property
+    def client(self) -> Client:
+        """Asks servers."""
+        if self._client is None:
+            sources = self._request.sources
+            self._client = Client(
+                self._request.network, urls=(*sources.indexes, *sources.find_links), reporter=self._reporter
+            )
+        return self._client
+
+    @property
+    def source(self) -> Finder:
+        """What exists, for the solver."""
+        if self._source is None:
+            self._source = Finder(
+                self._request.sources,
+                self.client,
+                whole=self._whole,
+                cache=PageCache(self._request.cache_dir),
+                reporter=self._reporter,
+            )
+        return self._source
+
+    @property
+    def work(self) -> str:
+        """The work area, made now if it is not there."""
+        if self._work is None:
+            area = work_area(self.target, command=self._request.command, reporter=self._reporter)
+            self._work = self._stack.enter_context(self._signals.shield(area))
+        return self._work
+
+    @property
+    def store(self) -> WheelStore:
+        """The wheels."""
+        if self._store is None:
+            self._store = WheelStore.open(self._request.cache_dir, os.path.join(self.work, "store"), self._reporter)
+        return self._store
+
+    def required_hashes(self, name: NormalizedName) -> tuple[Hash, ...]:
+        """What the user demands of a project's file with ``--hash``."""
+        asked = (*self._request.requirements, *self._request.constraints)
+        return tuple(each for root in asked if root.requirement.name == name for each in root.hashes)
+
+    def rest(self, *, hurried: bool = False) -> None:
+        """End threads and connections; nothing is lost that cannot be had again."""
+        source, self._source = self._source, None
+        client, self._client = self._client, None
+        if source is not None:
+            source.close(hurried=hurried)
+        if client is not None:
+            client.close()
+
+    def _whole(self, wheel: IndexWheel | DirectWheel) -> StoredWheel:
+        """A wheel in the store, for metadata that cannot be had otherwise."""
+        job = job_of(wheel)
+        found = find_stored(job, self.store, self._reporter)
+        return found or download_wheel(job, self.store, self.client, self._reporter, workdir=self.work)
