@@ -108,8 +108,18 @@ class WheelStore:
         """The directory in which entries are made now: the cache, or the fallback directory."""
         return self.cache if self.cache is not None and self._access.add else self._fallback
 
+    def roots(self) -> tuple[str, ...]:
+        """The directories in which entries are looked for, the cache first."""
+        return tuple(root for root, _ in self._readable())
+
+    def is_shared(self, root: str) -> bool:
+        """Whether what is made in one of the roots gets a group's rights."""
+        return self._access.shared and root == self.cache
+
     def give_up(self, reason: str) -> None:
         """Say once that nothing is added to the cache any more, and stop adding."""
+        if self.cache is None:
+            return
         with self._mutex:
             kept = self._access
             self._access = Access(read=kept.read, add=False, shared=kept.shared, trusted=kept.trusted)
@@ -167,7 +177,7 @@ class WheelStore:
             pass  # gone already, or not ours to remove: it is not used in any case
 
     def _add(self, archive: Archive, sha256: str, filename: str, *, allow_bad_record: bool) -> StoredWheel:
-        if self.cache is not None and not self._access.add:
+        if not self._access.add:
             self.give_up(self._access.reason)
         if (root := self.writable_root()) != self._fallback:
             try:
@@ -186,7 +196,7 @@ class WheelStore:
     ) -> StoredWheel:
         versioned = os.path.join(root, keys.WHEELS)
         litter = os.path.join(versioned, keys.LITTER_PREFIX + uuid.uuid4().hex)
-        shared = self._access.shared and root == self.cache
+        shared = self.is_shared(root)
         sharing.make_directories(litter, shared=shared)
         try:
             self._sweep(versioned, litter)
