@@ -25,6 +25,7 @@ from holdfast import disk
 from holdfast.model.stored import StoredWheel, WheelFile
 from holdfast.model.target import Interpreter, SchemeKey
 from holdfast.store import keys, sharing, sweep
+from holdfast.store.unpack import FILE_MODE
 from holdfast.store.wheels import WheelStore
 
 FILES = "files.json"
@@ -35,7 +36,7 @@ _LIBRARIES = frozenset({SchemeKey.PURELIB, SchemeKey.PLATLIB})
 _SHARE = 512 << 10
 """Bytes of source that are worth a process of their own."""
 _LIST_LIMIT = 64 << 20
-_PLAIN = stat.S_IFREG | 0o644
+_PLAIN = stat.S_IFREG | FILE_MODE
 
 
 class _CompilerError(Exception):
@@ -148,8 +149,7 @@ def _publish(job: _Job, done: frozenset[str], *, shared: bool) -> Mapping[str, s
     for file in job.files:
         path = _file(job.litter, file.member)
         if path in done:
-            disk.utime(path, (file.mtime_ns, file.mtime_ns))
-            sizes[file.member] = disk.lstat(path).st_size
+            sizes[file.member] = _finish(path, file.mtime_ns)
     disk.write_new(os.path.join(job.litter, FILES), json.dumps(sizes).encode(), mode=0o644)
     if shared:
         sharing.share_tree(job.litter)
@@ -160,6 +160,17 @@ def _publish(job: _Job, done: frozenset[str], *, shared: bool) -> Mapping[str, s
         if not disk.lexists(os.path.join(job.entry, FILES)):
             raise
     return {member: _file(job.entry, member) for member in sizes}
+
+
+def _finish(path: str, mtime_ns: int) -> int:
+    """Give new bytecode the store's rights and a time that tells whether it was edited; its size."""
+    fd = disk.open_regular(path)
+    try:
+        disk.fchmod(fd, FILE_MODE)
+        disk.utime(fd, (mtime_ns, mtime_ns))
+        return disk.fstat(fd).st_size
+    finally:
+        disk.close(fd)
 
 
 def _compile(jobs: Iterable[_Job], interpreter: Interpreter) -> frozenset[str]:

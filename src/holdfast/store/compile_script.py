@@ -5,7 +5,6 @@ compiled. ``name`` is what tracebacks say until an import puts the real path in 
 """
 
 import json
-import os
 import py_compile
 import sys
 
@@ -22,7 +21,6 @@ def main() -> None:
                 doraise=True,
                 invalidation_mode=py_compile.PycInvalidationMode.TIMESTAMP,
             )
-            os.chmod(bytecode, 0o644)
         except Exception:  # noqa: BLE001, S112 - templates, other versions' syntax: such files stay without bytecode
             continue
         done.append(index)

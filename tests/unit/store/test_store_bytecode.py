@@ -86,6 +86,17 @@ def test_bytecode_is_what_the_interpreter_takes_for_its_own(tmp_path: object) ->
     assert f'File "{site}/demo/sub/mod.py", line 52, in f' in run.stderr
 
 
+def test_the_umask_does_not_decide_about_bytecode(tmp_path: object) -> None:
+    store, stored = stored_in(str(tmp_path), f"{tmp_path}/cache")
+    kept = os.umask(0o077)
+    try:
+        first = one(store, stored)
+    finally:
+        os.umask(kept)
+    assert {os.stat(path).st_mode & 0o777 for path in first.values()} == {0o644}
+    assert one(store, stored, interpreter("/nonexistent")) == first
+
+
 def test_it_is_compiled_once(tmp_path: object) -> None:
     store, stored = stored_in(str(tmp_path), f"{tmp_path}/cache")
     first = one(store, stored)
