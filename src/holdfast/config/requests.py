@@ -64,7 +64,7 @@ def install_request(
         sources=_sources(settings, options),
         network=network(settings, trusted_hosts=options.trusted_hosts),
         resolve=_resolve_policy(settings, options, requirements, given),
-        policy=install_policy(settings),
+        policy=_install_policy(settings),
         lock=lock_settings(settings),
         cache_dir=cache_directory(settings, environ),
         dry_run=settings.flag("dry-run") or check,
@@ -90,7 +90,7 @@ def uninstall_request(
     return UninstallRequest(
         names=names,
         target=target_request(settings, environ=environ, cwd=cwd),
-        policy=install_policy(settings),
+        policy=_install_policy(settings),
         lock=lock_settings(settings),
         must_exist=must_exist,
         dry_run=settings.flag("dry-run") or check,
@@ -210,12 +210,7 @@ def _resolve_policy(
     )
 
 
-def install_policy(settings: Settings) -> InstallPolicy:
-    """What may be done to the environment, and how.
-
-    Raises:
-        UsageError: A setting cannot be understood.
-    """
+def _install_policy(settings: Settings) -> InstallPolicy:
     return InstallPolicy(
         allow_breaking=_names(settings, "allow-breaking"),
         allow_clash=_names(settings, "allow-clash"),

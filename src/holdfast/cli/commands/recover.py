@@ -7,7 +7,7 @@ from holdfast.cli.inspection import HOW, WHERE
 from holdfast.config.table import TRANSACTION
 from holdfast.events import Event, Recovered, Reporter
 
-_LOCK = tuple(setting for setting in TRANSACTION if setting.name in {"lock-mode", "lock-timeout", "no-fsync"})
+_LOCK = tuple(setting for setting in TRANSACTION if setting.name in {"lock-mode", "lock-timeout"})
 
 
 class _Otherwise:
@@ -25,27 +25,21 @@ class _Otherwise:
 def run(invocation: Invocation) -> int:
     """Take the lock, bring every interrupted transaction to an end, say what was done."""
     from holdfast.cli.streams import make_reporter, say, say_json  # noqa: PLC0415 - after the options are right
-    from holdfast.config.requests import (  # noqa: PLC0415
-        cache_directory,
-        install_policy,
-        lock_settings,
-        target_request,
-    )
+    from holdfast.config.requests import cache_directory, lock_settings, target_request  # noqa: PLC0415
     from holdfast.flows.recover import recover  # noqa: PLC0415
-    from holdfast.flows.terms import Terms  # noqa: PLC0415
 
     settings, environ = invocation.settings, invocation.environ
     with make_reporter(invocation) as reporter:
         done = recover(
             target_request(settings, environ=environ, cwd=invocation.cwd),
-            Terms(policy=install_policy(settings), lock=lock_settings(settings), command="recover"),
+            lock_settings(settings),
             _Otherwise(reporter),
             cache_dir=cache_directory(settings, environ),
         )
     if invocation.parsed.flag("json"):
-        say_json({"recovered": list(done)})
-    elif done or not invocation.quiet:
-        say(done or ("There is nothing to recover.",))
+        say_json({"recovered": list(done.recovered), "left": list(done.left)})
+    elif done.recovered or not invocation.quiet:
+        say(done.recovered or ("There is nothing to recover.",))
     return 0
 
 
