@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from holdfast.model.release import ProjectListing
+from holdfast.model.requirement import DirectUrl
 from holdfast.model.resolution import DirectWheel, Source
 from holdfast.resolve.incompatibility import ABSENT
 
@@ -48,6 +49,7 @@ class Project:
     Attributes:
         candidates: Ascending by version, direct references last; candidate n is bit n + 1.
         withheld: Pre-releases and yanked releases that no requirement met so far calls for.
+        urls: The direct references among the candidates, usable or not.
         listing: None while the index was not asked (the installed distribution does, or a URL is given).
         complete: False: only the installed distribution is known, though the index may have more.
         full: All states, ``ABSENT`` included.
@@ -57,6 +59,7 @@ class Project:
     name: NormalizedName
     candidates: tuple[Candidate, ...]
     withheld: tuple[Candidate, ...] = ()
+    urls: tuple[DirectUrl, ...] = ()
     listing: ProjectListing | None = None
     complete: bool = True
     full: int = field(init=False)

@@ -96,7 +96,7 @@ class Catalogue:
             WidenedError: The requirement calls for candidates that the search had left out.
         """
         name = requirement.name
-        if self.admissions.admit(requirement) or name not in self._projects:
+        if self._outdated(name, fresh=self.admissions.admit(requirement)):
             self._build(name)
         if requirement.url is not None:
             self._used.add(name)
@@ -109,6 +109,15 @@ class Catalogue:
             states = self._build(name).matching(requirement.specifier)
         self._used.add(name)
         return states, ""
+
+    def _outdated(self, name: NormalizedName, *, fresh: bool) -> bool:
+        """Whether a project has to be numbered, because it is new or because it lacks what is called for now."""
+        project = self._projects.get(name)
+        if project is None or not fresh:
+            return project is None
+        return self.admissions.urls(name) != project.urls or any(
+            self.admissions.open_to(name, item) for item in project.withheld
+        )
 
     def _allow_direct(self, name: NormalizedName, url: DirectUrl) -> tuple[int, str]:
         states = self._projects[name].direct(url.url)
@@ -130,10 +139,11 @@ class Catalogue:
             raise WidenedError
         kept = self._only_installed(name)
         if name in self._bound:
-            project = Project(name=name, candidates=self._direct(name))
+            project = Project(name=name, candidates=self._direct(name), urls=self.admissions.urls(name))
         elif kept is not None:
             candidates = (*with_installed((), kept), *self._direct(name))
-            project = Project(name=name, candidates=candidates, complete=False, installed=2)
+            urls = self.admissions.urls(name)
+            project = Project(name=name, candidates=candidates, urls=urls, complete=False, installed=2)
         else:
             project = self._numbered(name, self._direct(name))
         self._projects[name] = project
@@ -163,6 +173,7 @@ class Catalogue:
             name=name,
             candidates=(*admitted, *direct),
             withheld=tuple(item for item in releases if not self.admissions.open_to(name, item)),
+            urls=self.admissions.urls(name),
             listing=self._releases.known(name),
             installed=next(installed, 0),
         )

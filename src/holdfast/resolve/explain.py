@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, product
 
 from packaging.utils import NormalizedName
 
@@ -61,7 +61,8 @@ class _Explanation:
             if _allowed(item):
                 about.setdefault(_target(item), []).append(item)
         pairs = (pair for group in about.values() for pair in combinations(group, 2))
-        clashing = [pair for pair in pairs if not _allowed(pair[0]) & _allowed(pair[1])]
+        clashing = [pair for pair in pairs if _exclude(*pair)]
+        clashing = clashing or [pair for pair in _crossed(requirements) if _circular(*pair)]
         if clashing:
             return min(clashing, key=lambda pair: sum(self._remoteness(item) for item in pair))
         for group in about.values():
@@ -152,6 +153,31 @@ class _Explanation:
 
 def _allowed(item: Incompatibility) -> int:
     return item.cause.allowed if isinstance(item.cause, Asked | Depends) else 0
+
+
+def _requirer(item: Incompatibility) -> str:
+    return item.cause.requirer if isinstance(item.cause, Depends) else ""
+
+
+def _exclude(one: Incompatibility, other: Incompatibility) -> bool:
+    """Two that ask for the same project, and nothing satisfies both."""
+    return not _allowed(one) & _allowed(other) and (_requirer(one) != _requirer(other) or not _requirer(one))
+
+
+def _crossed(requirements: Sequence[Incompatibility]) -> Iterator[tuple[Incompatibility, Incompatibility]]:
+    """Pairs in which each asks for the project of the other."""
+    by: dict[tuple[str, str], list[Incompatibility]] = {}
+    for item in requirements:
+        by.setdefault((_requirer(item), _target(item)), []).append(item)
+    for (asking, asked), items in by.items():
+        if asking and asking != asked:
+            yield from product(items, by.get((asked, asking), ()))
+
+
+def _circular(one: Incompatibility, other: Incompatibility) -> bool:
+    """One asks for a project whose release asks for another release of the one that asks."""
+    asking, asked = _requirer(one), _requirer(other)
+    return bool(_allowed(one) & other.terms.get(asked, 0)) and not _allowed(other) & one.terms.get(asking, 0)
 
 
 def _target(item: Incompatibility) -> str:

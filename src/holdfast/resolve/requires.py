@@ -63,7 +63,7 @@ class Requires:
             metadata = self._source.metadata(candidate.source)
             self._check(name, candidate, metadata)
         except UnsatisfiableError as error:
-            return self._skip(name, candidate, f"cannot be used: {error.cause}")
+            return self._skip(name, candidate, f"cannot be used: {error.cause.rstrip('.')}")
         except ValueError as error:
             return self._skip(name, candidate, f"has invalid metadata: {error}")
         if not self._python.admits(metadata.requires_python):

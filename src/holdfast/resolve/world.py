@@ -68,6 +68,7 @@ class World:
         self._mentioned: dict[str, tuple[Incompatibility, ...]] = {}
         self._followed: dict[tuple[str, int], tuple[Incompatibility, ...]] = {}
         self._split: dict[str, tuple[NormalizedName, NormalizedName | None]] = {}
+        self._hinted: set[NormalizedName] = set()
         self._prerelease_askers: dict[NormalizedName, list[tuple[str, int]]] = {}
 
     def start(self) -> Sequence[Incompatibility]:
@@ -209,17 +210,23 @@ class World:
             self._source.prefetch(tuple(needed))
 
     def _prefetch_likely(self, requirements: Sequence[Requirement]) -> None:
-        """Hint at the metadata of what each requirement alone would choose."""
-        wheels: dict[int, IndexWheel] = {}
-        for requirement in requirements:
-            states, _ = self._catalogue.allow(requirement)
+        """Hint at the metadata of what would be chosen of a project that is named for the first time."""
+        wheels: list[IndexWheel] = []
+        for name in dict.fromkeys(item.name for item in requirements):
+            if name in self._hinted:
+                continue
+            self._hinted.add(name)
+            asked = [item for item in requirements if item.name == name]
+            asked += (root.requirement for root in self._constraints.get(name, ()))
+            states = -1
+            for requirement in asked:
+                states &= self._catalogue.allow(requirement)[0]
             if states:
-                best = self.choose(requirement.name, states, {})
-                source = self._catalogue.project(requirement.name).candidate(best).source
+                source = self._catalogue.project(name).candidate(self.choose(name, states, {})).source
                 if isinstance(source, IndexWheel):
-                    wheels[id(source)] = source
+                    wheels.append(source)
         if wheels:
-            self._source.prefetch_metadata(tuple(wheels.values()))
+            self._source.prefetch_metadata(tuple(wheels))
 
     def _parts(self, package: str) -> tuple[NormalizedName, NormalizedName | None]:
         parts = self._split.get(package)
