@@ -37,6 +37,20 @@ def test_tags_are_those_of_packaging_in_that_python(interpreter: Interpreter) ->
     assert ours == expected
 
 
+@pytest.mark.peer
+@pytest.mark.parametrize("interpreter", interpreters(), ids=str)
+def test_tags_are_those_of_the_pythons_own_pip(interpreter: Interpreter) -> None:
+    ask = ASK.replace("packaging.tags", "pip._vendor.packaging.tags")
+    done = subprocess.run([interpreter.executable, "-I", "-c", ask, ""], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no pip in it: {done.stderr.splitlines()[-1]}")
+    ours = compatible_tags(PlatformFacts.from_json(probe(interpreter.executable)["platform"]))
+    generic = f"cp{interpreter.minor.replace('.', '')}-none-any"  # packaging before 23 did not have it
+    assert set(ours) == {*json.loads(done.stdout), generic}
+    manylinux = [tag for tag in ours if "manylinux" in tag]
+    assert manylinux == [tag for tag in dict.fromkeys(json.loads(done.stdout)) if "manylinux" in tag]
+
+
 def linux(version: tuple[int, int] = (3, 12), **changes: object) -> PlatformFacts:
     defaults: dict[str, object] = {"implementation": "cpython", "platform": "linux-x86_64", "glibc": (2, 17)}
     return PlatformFacts(version=version, **(defaults | changes))  # type: ignore[arg-type]
