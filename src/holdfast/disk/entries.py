@@ -87,7 +87,7 @@ def mkdir(path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
 
 
 def make_parents(path: str, make: Callable[[str], None] = mkdir) -> tuple[str, ...]:
-    """Make a directory and its missing parents.
+    """Make a directory and its missing parents, or none of them.
 
     Args:
         path: What already lies there is left alone, whatever it is.
@@ -110,6 +110,9 @@ def make_parents(path: str, make: Callable[[str], None] = mkdir) -> tuple[str, .
             make(path)
         except FileExistsError:  # somebody else made it meanwhile
             return made
+        except BaseException:
+            remove_parents(made)
+            raise
     return (*made, path)
 
 

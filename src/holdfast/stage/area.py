@@ -131,11 +131,7 @@ class _Area:
         given = rights.inside(parent)
         # The directory is known before it is made: an interrupt between the two leaves nothing.
         self._directories[parent] = TransactionDirectory(path=path, parent=parent, schemes=(key,), locked=locked)
-        try:
-            complete = rights.make_directory(path, given)
-        except OSError:
-            del self._directories[parent]
-            raise
+        complete = rights.make_directory(path, given)
         self._owner_files.append(write_owner(path, self._owner, given))
         first = next(iter(self._directories))
         if parent != first:
@@ -155,13 +151,21 @@ class _Area:
         except OSError as error:
             disk.rmdir(here)
             return error.errno != errno.EXDEV
-        disk.rmdir(there)
+        try:
+            disk.rename(there, here)
+        except OSError:
+            disk.rmdir(there)
+        else:
+            disk.rmdir(here)
         return True
 
 
 def make_parents(path: str) -> tuple[str, ...]:
     """Make a directory and its missing parents with the rights of the nearest that exists; returns what it made."""
-    given = rights.inside(disk.nearest_directory(path))
+    nearest = disk.nearest_directory(path)
+    if nearest == disk.realpath(path):
+        return ()
+    given = rights.inside(nearest)
 
     def make(each: str) -> None:
         rights.make_directory(each, given)

@@ -98,17 +98,21 @@ def without_group(mode: int) -> int:
 
 
 def make_directory(path: str, rights: Rights, *, dir_fd: int | None = None) -> bool:
-    """Make a directory with mirrored rights; returns as `give`.
+    """Make a directory with mirrored rights, or none; returns as `give`.
 
     Raises:
         FileExistsError: Something lies there.
     """
     disk.mkdir(path, 0o700, dir_fd=dir_fd)
-    fd = disk.open_dir(path, dir_fd=dir_fd)
     try:
-        return give(fd, rights.directory_mode, rights.gid)
-    finally:
-        disk.close(fd)
+        fd = disk.open_dir(path, dir_fd=dir_fd)
+        try:
+            return give(fd, rights.directory_mode, rights.gid)
+        finally:
+            disk.close(fd)
+    except BaseException:
+        disk.rmdir(path, dir_fd=dir_fd)
+        raise
 
 
 def write_file(path: str, data: bytes, rights: Rights, *, executable: bool = False, dir_fd: int | None = None) -> bool:
