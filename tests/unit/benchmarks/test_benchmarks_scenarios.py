@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmarks.scenarios import CASES, Content, chosen, fault, requirements_for
@@ -8,9 +10,9 @@ from benchmarks.tools import Ask, Holdfast, Pip, Uv
 from benchmarks.workloads import Distributions, distribution_of
 
 TWO: Distributions = frozenset({("a-b", "1.0"), ("c", "2")})
-BARE = Content(distributions=frozenset(), files=0, changed=1)
-FULL = Content(distributions=TWO, files=9, changed=2)
-HALF = Content(distributions=frozenset({("c", "2")}), files=4, changed=2)
+BARE = Content(distributions=frozenset(), files=0, sources=0, compiled=0, changed=1)
+FULL = Content(distributions=TWO, files=9, sources=5, compiled=0, changed=2)
+HALF = Content(distributions=frozenset({("c", "2")}), files=4, sources=2, compiled=0, changed=2)
 NOTHING: Distributions = frozenset()
 
 
@@ -24,7 +26,9 @@ def test_a_run_counts_only_when_all_is_there() -> None:
     assert why("warm") is None
     assert why("warm", code=4) == "exit 4"
     assert why("cold", after=HALF) == "missing: a-b 1.0"
-    assert why("warm", after=Content(distributions=TWO | {("d", "3")}, files=9, changed=2)) == "unexpected: d 3"
+    assert why("warm", after=replace(FULL, distributions=TWO | {("d", "3")})) == "unexpected: d 3"
+    assert why("bytecode") == "0 of 5 modules compiled"
+    assert why("bytecode", after=replace(FULL, compiled=5)) is None
 
 
 def test_a_dry_run_says_all_and_changes_nothing() -> None:
@@ -35,7 +39,7 @@ def test_a_dry_run_says_all_and_changes_nothing() -> None:
 
 def test_what_is_satisfied_stays_as_it_is() -> None:
     assert why("noop", before=FULL) is None
-    touched = Content(distributions=TWO, files=9, changed=3)
+    touched = replace(FULL, changed=3)
     assert why("noop", before=FULL, after=touched) == "it was satisfied, and the environment was changed"
 
 
