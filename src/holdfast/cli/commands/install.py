@@ -19,7 +19,7 @@ from holdfast.config.table import (
     TRANSACTION,
 )
 
-REQUIREMENT = Setting(
+_REQUIREMENT = Setting(
     "requirement", "list", "install what a file asks for", flags=("-r", "--requirement"), metavar="FILE", ambient=False
 )
 
@@ -63,7 +63,7 @@ COMMAND = Command(
     usage="usage: holdfast install [options] REQUIREMENT... | -r FILE",
     text="Install packages: names with versions, paths and URLs of wheels, requirements files.",
     groups=(
-        ("What to install", (REQUIREMENT,)),
+        ("What to install", (_REQUIREMENT,)),
         ("Target", TARGET),
         ("Where packages come from", SOURCES),
         ("What is chosen", RESOLVE),

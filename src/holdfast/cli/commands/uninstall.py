@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from holdfast.cli.command import Command, Invocation
-from holdfast.cli.commands.install import REQUIREMENT
 from holdfast.cli.parse import CommandLineError
 from holdfast.config.settings import Setting
 from holdfast.config.table import JSON, OUTPUT, POLICY, TARGET, TRANSACTION
 
+_REQUIREMENT = Setting(
+    "requirement", "list", "remove what a file names", flags=("-r", "--requirement"), metavar="FILE", ambient=False
+)
 _YES = Setting("yes", "flag", "accepted: holdfast never asks", flags=("-y", "--yes"), ambient=False)
 _MUST_EXIST = Setting("must-exist", "flag", "a package that is not installed is an error")
 
@@ -45,7 +47,7 @@ COMMAND = Command(
     usage="usage: holdfast uninstall [options] NAME... | -r FILE",
     text="Remove packages. What is not installed is passed over with a notice.",
     groups=(
-        ("What to remove", (REQUIREMENT, _YES, _MUST_EXIST)),
+        ("What to remove", (_REQUIREMENT, _YES, _MUST_EXIST)),
         ("Target", TARGET),
         ("What is allowed", tuple(setting for setting in POLICY if setting.name == "allow-breaking")),
         ("Transaction", TRANSACTION),

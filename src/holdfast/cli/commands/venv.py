@@ -8,11 +8,10 @@ import shlex
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.parse import CommandLineError
 from holdfast.config.settings import Setting
-from holdfast.config.table import JSON, OUTPUT, TARGET
+from holdfast.config.table import JSON, OUTPUT
 
-_PYTHON = next(setting for setting in TARGET if setting.name == "python")
 _OPTIONS = (
-    _PYTHON,
+    Setting("python", "text", "make it from this Python: a path, or a version such as 3.12", metavar="PATH|VERSION"),
     Setting("system-site-packages", "flag", "the packages of that Python are visible in it", ambient=False),
     Setting("clear", "flag", "replace the environment that is there", ambient=False),
     Setting("prompt", "text", "what an activated shell shows (default: the directory's name)", ambient=False),
