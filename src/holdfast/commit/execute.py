@@ -102,11 +102,9 @@ class _Commit:
             return prepared
         try:
             self._publish(prepared.content)
-            for step in self._changes.steps:
-                if stop():
-                    self._take_back(prepared.journal, None)
-                    return Moved(why="a signal asked to stop; everything was taken back")
-                perform(step, self._doors, self._rooms, prepared.linked)
+            if not self._step(prepared, stop):
+                self._take_back(prepared.journal, None)
+                return Moved(why="a signal asked to stop; everything was taken back")
             # DISK: NEW in the target, OLD in old/, the journal still says OLD
             self._sync(lambda: sync_touched(self._changes.steps, self._doors, self._rooms))
             self._unlink_journal()
@@ -121,6 +119,14 @@ class _Commit:
         return Committed(
             waited=self._held.waited, held=self._held.seconds, synced=self._synced, durable=self._last_sync()
         )
+
+    def _step(self, prepared: _Prepared, stop: Callable[[], bool]) -> bool:
+        """Make all steps; False: asked to stop."""
+        for step in self._changes.steps:
+            if stop():
+                return False
+            perform(step, self._doors, self._rooms, prepared.linked)
+        return not stop()
 
     def _prepare(self) -> _Prepared | Moved:
         """Everything that leaves the target as it is: links into ``old/``, the journal's content.

@@ -102,8 +102,6 @@ def write_journal(room: Room, content: bytes, *, fsync: bool) -> None:
         OSError: It may lie there whole, or not at all: look.
     """
     status = disk.fstat(room.own)
-    with suppress(FileNotFoundError):
-        disk.unlink(_PART, dir_fd=room.own)
     fd = disk.open_new(_PART, dir_fd=room.own)
     try:
         disk.write(fd, content)
