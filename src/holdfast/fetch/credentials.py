@@ -101,7 +101,8 @@ class CredentialStore:
         try:
             hosts = netrc.netrc(path).hosts
         except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
-            reason = error.msg if isinstance(error, netrc.NetrcParseError) else type(error).__name__
+            # the parser's message quotes the file, perhaps a password
+            reason = f"line {error.lineno}" if isinstance(error, netrc.NetrcParseError) else type(error).__name__
             self._reporter.emit(Detail(text=f"{path} is not used: {reason}"))
             return {}
         return {

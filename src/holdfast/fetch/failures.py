@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from http import HTTPStatus
-from socket import gaierror
 
 from holdfast.errors import AuthenticationError, NetworkError
 from holdfast.fetch.addresses import Address, parse_address, shown
@@ -31,6 +29,9 @@ class Failure:
 
 def connection_failure(address: Address, error: Exception, *, proxy: str | None, timeout: float) -> Failure:
     """Explain an exception of httpx."""
+    import ssl  # noqa: PLC0415 - 10 ms that only a failure need pay
+    from socket import gaierror  # noqa: PLC0415 - as ssl
+
     place = address.place
     through = f" through the proxy {shown(proxy)}" if proxy else ""
     chain = _chain(error)

@@ -13,8 +13,6 @@ from __future__ import annotations
 import io
 import re
 import threading
-import zipfile
-import zlib
 from collections.abc import Mapping
 
 from holdfast.fetch.addresses import parse_address
@@ -74,6 +72,9 @@ class RangeReader:
 
 def metadata_member(file: io.BufferedIOBase) -> bytes | None:
     """The one ``*.dist-info/METADATA`` of an archive; None if there is not exactly one that can be read."""
+    import zipfile  # noqa: PLC0415 - a warm cache does without
+    import zlib  # noqa: PLC0415 - as zipfile
+
     try:
         with zipfile.ZipFile(file) as archive:
             names = [

@@ -12,7 +12,6 @@ itself, at the latest after the time-out. HTTP/1.1 only.
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,11 +20,12 @@ from weakref import WeakSet
 
 from holdfast import __version__
 from holdfast.errors import NetworkError, UsageError
-from holdfast.fetch import tls
 from holdfast.fetch.addresses import Address, is_bypassed, is_loopback, is_trusted, parse_address, shown
 from holdfast.model.request import Network
 
 if TYPE_CHECKING:
+    import socket
+
     import httpx
 
 _IDLE_SECONDS = 60.0
@@ -109,7 +109,7 @@ class Transports:
         """Called by httpcore (its trace extension); remembers each new socket."""
         if event.endswith(("connect_tcp.complete", "start_tls.complete")):
             connection = info["return_value"].get_extra_info("socket")
-            if isinstance(connection, socket.socket):
+            if connection is not None:
                 with self._lock:
                     self._sockets.add(connection)
                 if stop.is_set():
@@ -127,6 +127,8 @@ class Transports:
 
     def _open(self, kind: str, proxy: str | None) -> httpx.Client:
         import httpx  # noqa: PLC0415 - 50 ms, paid by the first request
+
+        from holdfast.fetch import tls  # noqa: PLC0415 - it imports ssl
 
         match kind:
             case "verified":
@@ -152,5 +154,7 @@ class Transports:
 
 
 def _shut(connection: socket.socket) -> None:
+    import socket  # noqa: PLC0415 - httpx imported it long since
+
     with suppress(OSError):  # closed meanwhile
         socket.socket.shutdown(connection, socket.SHUT_RDWR)  # not SSLSocket's: it forgets the session under the reader
