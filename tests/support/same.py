@@ -62,11 +62,11 @@ def _comparable(venv: Venv) -> dict[str, Entry]:
 
 
 def _alike(path: str, first: Entry, second: Entry, scripts: str) -> bool:
+    if os.path.basename(path) in CONTENT_MAY_DIFFER:
+        return first.kind == second.kind
     executable = bool(first.mode & 0o100) == bool(second.mode & 0o100)
-    if first.kind != second.kind or not executable:
-        return False
     generated = os.path.dirname(path) == scripts
-    return first.content == second.content or generated or os.path.basename(path) in CONTENT_MAY_DIFFER
+    return first.kind == second.kind and executable and (first.content == second.content or generated)
 
 
 def same_distributions(first: Venv, second: Venv) -> bool:
