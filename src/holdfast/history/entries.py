@@ -26,6 +26,7 @@ from holdfast.model.plan import Action, Install, Reinstall, Remove, Replace, pro
 from holdfast.model.target import Target
 
 FORMAT = 1
+_PATIENCE = 1.0
 _LIMIT = 64 * 1024 * 1024
 
 
@@ -90,16 +91,34 @@ def history_path(target: Target) -> str | None:
 
 
 def _append(path: str, line: bytes) -> None:
-    """One write at the end; two holdfasts on one environment follow one another by its lock."""
+    """One write at the end."""
     disk.make_parents(os.path.dirname(path), lambda directory: disk.mkdir(directory, 0o700))
     try:
         fd = disk.open_for_writing(path)
     except FileNotFoundError:
-        fd = disk.open_new(path, read=True)
+        fd = _made(path)
     try:
+        _wait_for_turn(fd)
         disk.pwrite(fd, b"\n" + line + b"\n", disk.fstat(fd).st_size)
     finally:
         disk.close(fd)
+
+
+def _made(path: str) -> int:
+    try:
+        return disk.open_new(path, read=True)
+    except FileExistsError:  # by another one meanwhile
+        return disk.open_for_writing(path)
+
+
+def _wait_for_turn(fd: int) -> None:
+    """Two that end at once must not write at the same place; where there is no flock, or after a while, go on."""
+    deadline = time.monotonic() + _PATIENCE
+    try:
+        while not disk.try_flock(fd) and time.monotonic() < deadline:
+            time.sleep(0.005)
+    except OSError:
+        return
 
 
 def _versions(action: Action) -> dict[str, str | None]:
