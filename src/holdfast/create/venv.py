@@ -23,6 +23,7 @@ import uuid
 from holdfast import disk
 from holdfast.create.layout import CONFIG, Layout, layout
 from holdfast.errors import HarmError, TargetError, UsageError
+from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.target import Interpreter
 from holdfast.model.transaction import TRANSACTION_PREFIX
 
@@ -34,6 +35,7 @@ def create(
     prompt: str | None = None,
     system_site_packages: bool = False,
     clear: bool = False,
+    reporter: Reporter = SILENT,
 ) -> str:
     """Make a virtual environment.
 
@@ -43,6 +45,7 @@ def create(
         prompt: What activation shows; None: the directory's name.
         system_site_packages: It sees the packages of the Python below it.
         clear: Replace an environment that is there.
+        reporter: Is told what could not be removed; that is no failure.
 
     Returns:
         The absolute path.
@@ -58,14 +61,14 @@ def create(
     real = disk.realpath(root)
     try:
         if not disk.lexists(real):
-            _make(real, wanted)
+            _make(real, wanted, reporter)
         elif not _is_directory(real):
             raise TargetError(f"{root} is not a directory.", hint="Choose another path.")
         elif not disk.listdir(real):
-            _fill(real, wanted)
+            _fill(real, wanted, reporter)
         else:
             _refuse_clearing(root, real, clear=clear)
-            _replace(real, wanted)
+            _replace(real, wanted, reporter)
     except OSError as error:
         raise TargetError(
             f"The environment {root} cannot be made: {error.filename or root}: {error.strerror}.",
@@ -74,7 +77,7 @@ def create(
     return root
 
 
-def _make(real: str, wanted: Layout) -> None:
+def _make(real: str, wanted: Layout, reporter: Reporter) -> None:
     parent = os.path.dirname(real)
     made = disk.make_parents(parent)
     beside = _beside(parent)
@@ -84,11 +87,11 @@ def _make(real: str, wanted: Layout) -> None:
         disk.rename_exclusive(beside, real)
         made = ()
     finally:
-        disk.remove_tree(beside)
+        _sweep(beside, reporter)
         disk.remove_parents(made)
 
 
-def _fill(real: str, wanted: Layout) -> None:
+def _fill(real: str, wanted: Layout, reporter: Reporter) -> None:
     beside = _beside(real)
     moved: list[str] = []
     try:
@@ -98,13 +101,13 @@ def _fill(real: str, wanted: Layout) -> None:
             moved.append(name)
     except BaseException:
         for name in reversed(moved):
-            disk.remove_tree(os.path.join(real, name))
+            _sweep(os.path.join(real, name), reporter)
         raise
     finally:
-        disk.remove_tree(beside)
+        _sweep(beside, reporter)
 
 
-def _replace(real: str, wanted: Layout) -> None:
+def _replace(real: str, wanted: Layout, reporter: Reporter) -> None:
     parent = os.path.dirname(real)
     beside = _beside(parent)
     new, old = os.path.join(beside, "new"), os.path.join(beside, "old")
@@ -120,7 +123,7 @@ def _replace(real: str, wanted: Layout) -> None:
             raise
     finally:
         if disk.lexists(real):  # else the only copy lies in here
-            disk.remove_tree(beside)
+            _sweep(beside, reporter)
 
 
 def _build(root: str, wanted: Layout, *, group: bool) -> None:
@@ -143,6 +146,13 @@ def _build(root: str, wanted: Layout, *, group: bool) -> None:
             _share(fd)
         else:
             disk.close(fd)
+
+
+def _sweep(path: str, reporter: Reporter) -> None:
+    try:
+        disk.remove_tree(path)
+    except OSError as error:
+        reporter.emit(Warned(text=f"{path} could not be removed: {error.strerror}."))
 
 
 def _share(fd: int) -> None:
