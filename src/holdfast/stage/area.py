@@ -4,10 +4,10 @@
 has the rights of its final parent, and is gone when its block ends, however it ends. Missing library directories that
 were made are removed again while they are empty. A journal in the first directory keeps all of them.
 
-**On crash**: what is left names its owner, and `litter` removes it; with a journal it is left to recovery.
+**On crash**: what is left names its owner, by its record or at least by its id, and `litter` removes it; with a journal
+it is left to recovery.
 
-**Limits**: whether a scheme directory can be reached by rename is tried, once, at the beginning. Killed between making
-a directory and writing its owner's record, an empty directory stays for an hour.
+**Limits**: whether a scheme directory can be reached by rename is tried, once, at the beginning.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class _Area:
         self._owner_files.append(write_owner(path, self._owner, given))
         first = next(iter(self._directories))
         if parent != first:
-            rights.write_file(os.path.join(path, tidy.FOLLOWS_NAME), os.fsencode(first), given)
+            disk.symlink(first, os.path.join(path, tidy.FOLLOWS_NAME))
         for name in ("lock", "new", tidy.OLD_NAME) if locked else ("new", tidy.OLD_NAME):
             rights.make_directory(os.path.join(path, name), given)
         if given.shared and not complete:

@@ -21,7 +21,7 @@ from holdfast.model.owner import OwnerRecord, Verdict
 from holdfast.model.target import SchemeKey, Target
 from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
 from holdfast.stage import tidy
-from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict
+from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict, verdict_by_id
 from holdfast.stage.workarea import temporary_directories, temporary_prefix
 
 _WITH_SIBLINGS = {key.value: key for key in (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)}
@@ -85,18 +85,20 @@ def _judge(place: str, name: str, identifier: str, *, private: bool) -> tuple[Ow
             owner = read_owner(fd)
             if owner is not None and owner.id != identifier:
                 owner = None
-            return owner, _is_litter(fd, place, name, owner, private=private)
+            return owner, _is_litter(
+                fd, place, name, verdict(owner) if owner else verdict_by_id(identifier), private=private
+            )
         finally:
             disk.close(fd)
     except OSError:  # gone, a symlink, a file, not for us
         return owner, False
 
 
-def _is_litter(fd: int, place: str, name: str, owner: OwnerRecord | None, *, private: bool) -> bool:
+def _is_litter(fd: int, place: str, name: str, judged: Verdict, *, private: bool) -> bool:
     status = disk.fstat(fd)
     if (private and status.st_uid != os.geteuid()) or tidy.is_journalled(fd, name):
         return False
-    match verdict(owner) if owner is not None else Verdict.UNKNOWN:
+    match judged:
         case Verdict.ALIVE:
             return False
         case Verdict.DEAD:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import time
+import zlib
 
 from holdfast import disk
 from holdfast.model.owner import RECORD_LIMIT, LockMode, OwnerRecord, ProcessSight, Verdict, judge
@@ -21,8 +22,35 @@ OWNER_NAME = "owner"
 
 
 def new_id() -> str:
-    """32 lower-case hexadecimal digits that nobody had before."""
-    return os.urandom(16).hex()
+    """32 lower-case hexadecimal digits that nobody had before.
+
+    They name their process (boot and namespace, pid, start time: 8 digits each, then 8 random ones), so that a
+    directory whose maker was killed before he could write his record is judged by its name.
+    """
+    pid = os.getpid()
+    return f"{_here()}{pid:08x}{_short(disk.sight(pid).started or 0)}{os.urandom(4).hex()}"
+
+
+def verdict_by_id(identifier: str) -> Verdict:
+    """What can be said of whoever made an id of `new_id`, when he left no record."""
+    here, pid, started = identifier[:8], int(identifier[8:16], 16), identifier[16:24]
+    if here != _here() or here == "0" * 8:
+        return Verdict.UNKNOWN
+    seen = disk.sight(pid)
+    if not seen.exists or seen.state in {"Z", "X", "x"}:
+        return Verdict.DEAD
+    if seen.started is None or started == _short(0):
+        return Verdict.UNKNOWN
+    return Verdict.ALIVE if started == _short(seen.started) else Verdict.DEAD
+
+
+def _here() -> str:
+    """This boot and pid namespace, as far as they are known, in 8 digits."""
+    return _short(zlib.crc32(f"{disk.boot_id()}/{disk.pid_namespace()}".encode())) if disk.boot_id() else "0" * 8
+
+
+def _short(number: int) -> str:
+    return f"{number & 0xFFFFFFFF:08x}"
 
 
 def this_process(identifier: str, *, mode: LockMode, command: str, schemes: tuple[str, ...] = ()) -> OwnerRecord:

@@ -22,9 +22,7 @@ OLD_NAME = "old"
 KEPT_NAME = "kept"
 """``old/`` renamed: holds foreign files; nobody removes it but a person."""
 FOLLOWS_NAME = "follows"
-"""In every directory of a transaction but the first: the path of the first, which has the journal."""
-
-_PATH_LIMIT = 4096
+"""In every directory of a transaction but the first: a symlink to where the first lies, which has the journal."""
 
 
 def is_journalled(fd: int, name: str) -> bool:
@@ -32,12 +30,12 @@ def is_journalled(fd: int, name: str) -> bool:
 
     Args:
         fd: Of the directory.
-        name: Its name. (The path in ``follows`` is untrusted, and only looked at.)
+        name: Its name. (Where ``follows`` leads is untrusted, and only looked at.)
     """
     if any(disk.lexists(each, dir_fd=fd) for each in (JOURNAL_NAME, TAKEN_NAME)):
         return True
     try:
-        first = os.fsdecode(disk.read_regular(FOLLOWS_NAME, limit=_PATH_LIMIT, dir_fd=fd))
+        first = disk.readlink(FOLLOWS_NAME, dir_fd=fd)
     except FileNotFoundError:
         return False
     except OSError:

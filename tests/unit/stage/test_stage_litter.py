@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from holdfast.envlock import acquire
-from holdfast.model.owner import OwnerRecord
+from holdfast.model.owner import OwnerRecord, Verdict
 from holdfast.model.request import LockSettings
 from holdfast.model.target import Target
-from holdfast.model.transaction import LOCK_NAME
+from holdfast.model.transaction import LOCK_NAME, is_transaction_name
 from holdfast.stage.litter import sweep
-from holdfast.stage.owner import new_id
+from holdfast.stage.owner import new_id, verdict_by_id
 from tests.support.areas import Recorder, bare_target, begin, dead_owner, living_owner, plant_transaction
 from tests.support.trees import snapshot
 
@@ -74,7 +76,7 @@ def test_a_journal_in_the_first_directory_guards_the_second(target: Target, tmp_
     owner = dead_owner()
     first = plant_transaction(both.scheme.purelib, owner, "journal")
     second = plant_transaction(both.scheme.platlib, owner)
-    Path(second, "follows").write_text(both.scheme.purelib)
+    os.symlink(both.scheme.purelib, os.path.join(second, "follows"))
     assert sweep(both) == ()
     only_platlib = bare_target(str(tmp_path / "other"), platlib=both.scheme.platlib, purelib=both.scheme.platlib)
     assert sweep(only_platlib) == ()
@@ -82,10 +84,13 @@ def test_a_journal_in_the_first_directory_guards_the_second(target: Target, tmp_
     assert set(sweep(both)) == {first, second}
 
 
-@pytest.mark.parametrize("follows", ["", "/nowhere/at/all", "\0", "x" * 5000])
+@pytest.mark.parametrize("follows", ["follows", "/nowhere/at/all", "x" * 300])
 def test_a_second_directory_whose_first_cannot_be_seen_is_spared(target: Target, follows: str) -> None:
     path = plant_transaction(target.scheme.purelib, dead_owner())
-    Path(path, "follows").write_text(follows)
+    os.symlink(follows, os.path.join(path, "follows"))
+    assert sweep(target) == ()
+    os.unlink(os.path.join(path, "follows"))
+    Path(path, "follows").write_text("no symlink")
     assert sweep(target) == ()
 
 
@@ -98,16 +103,48 @@ def test_who_cannot_be_judged_has_an_hour_since_his_last_touch(target: Target) -
     assert sweep(target) == (path,)
 
 
-def test_without_a_record_it_has_an_hour(target: Target) -> None:
-    path = plant_transaction(target.scheme.purelib, dead_owner())
-    os.unlink(os.path.join(path, "owner"))
+def bare(place: str, identifier: str) -> str:
+    """A directory whose maker was killed before he wrote his record."""
+    path = os.path.join(place, f".holdfast-{identifier}")
+    os.mkdir(path)
+    return path
+
+
+def test_without_a_record_its_id_tells_who_made_it(target: Target) -> None:
+    made = subprocess.run(
+        [sys.executable, "-c", "from holdfast.stage.owner import new_id; print(new_id())"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    dead = bare(target.scheme.purelib, made.stdout.strip())
+    living = bare(target.scheme.purelib, new_id())
+    age(living)
+    torn = bare(target.scheme.purelib, made.stdout.strip()[:-8] + "0" * 8)
+    Path(torn, "owner").write_text('{"id": "')
+    assert set(sweep(target)) == {dead, torn}
+    assert os.path.isdir(living)
+
+
+def test_an_id_is_of_this_process_and_new() -> None:
+    first, second = new_id(), new_id()
+    assert first != second
+    assert first[:24] == second[:24]
+    assert is_transaction_name(f".holdfast-{first}")
+    assert verdict_by_id(first) is Verdict.ALIVE
+    assert verdict_by_id("0" * 32) is Verdict.UNKNOWN
+
+
+def test_without_a_record_and_from_elsewhere_it_has_an_hour(target: Target) -> None:
+    path = bare(target.scheme.purelib, "0" * 32)
     assert sweep(target) == ()
     age(path)
     assert sweep(target) == (path,)
 
 
 def test_a_record_of_another_id_proves_nothing(target: Target) -> None:
-    path = plant_transaction(target.scheme.purelib, dead_owner())
+    path = plant_transaction(target.scheme.purelib, living_owner("0" * 32))
     Path(path, "owner").write_bytes(dead_owner().to_bytes())
     assert sweep(target) == ()
     assert os.path.isdir(path)
@@ -152,7 +189,7 @@ def test_a_sibling_is_found_by_its_scheme(target: Target) -> None:
     owner = replace(dead_owner(), schemes=("scripts", "purelib", "../../etc"))
     first = plant_transaction(target.scheme.purelib, owner)
     sibling = plant_transaction(target.scheme.scripts, owner)
-    Path(sibling, "follows").write_text(target.scheme.purelib)
+    os.symlink(target.scheme.purelib, os.path.join(sibling, "follows"))
     assert sweep(target) == (sibling, first)
 
 
