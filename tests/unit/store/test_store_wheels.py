@@ -275,3 +275,40 @@ def test_cleaning_removes_what_is_ours_and_counts_it(world: World) -> None:
     assert cleaned.left == ()
     assert os.listdir(world.cache) == ["mine"]
     assert sweep.clean(f"{world.cache}/absent") == sweep.Cleaned()
+
+
+STRANGER = 54321
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to somebody else")
+
+
+@as_root
+def test_root_leaves_somebody_elses_cache_alone(world: World) -> None:
+    stored = world.add()
+    os.chown(world.cache, STRANGER, -1)
+    store = world.open()
+    assert store.get(world.sha256) is None
+    assert world.add(store).tree.startswith(world.work)
+    assert world.ear.warned == [
+        f"The cache {world.cache} is not used: it belongs to uid {STRANGER} and this runs as root."
+    ]
+    assert listing(stored.tree) == {file.member for file in stored.manifest.files}
+
+
+@as_root
+def test_what_a_stranger_planted_is_not_believed(world: World) -> None:
+    stored = world.add()
+    os.chmod(world.cache, 0o777)
+    os.chown(stored.tree, STRANGER, -1)
+    store = world.open()
+    assert store.get(world.sha256) is None
+    assert world.add(store).tree.startswith(world.work)
+
+
+@as_root
+def test_in_a_shared_cache_the_others_are_believed_but_not_linked_to(world: World) -> None:
+    stored = world.add()
+    os.chmod(world.cache, 0o2775)
+    os.chown(stored.tree, STRANGER, -1)
+    found = world.open().get(world.sha256)
+    assert found is not None
+    assert not found.linkable
