@@ -20,7 +20,6 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from holdfast.model.target import Interpreter, Scheme
-from holdfast.target.probe import probe
 from holdfast.target.schemes import below
 
 FORMAT = 1
@@ -52,6 +51,8 @@ def load_interpreter(executable: str, cache: FactsCache | None) -> Interpreter:
         known = _known(cache.get(key))
         if known is not None:
             return known
+    from holdfast.target.probe import probe  # noqa: PLC0415 - brings subprocess, which a warm run does without
+
     facts = dict(probe(executable))
     facts["tags"] = _tags(facts.pop("platform"))
     interpreter = _interpreter(facts)

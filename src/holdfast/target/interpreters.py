@@ -19,7 +19,7 @@ from holdfast.errors import TargetError
 from holdfast.model.target import Interpreter
 from holdfast.target.environments import environment_python, is_environment_directory
 from holdfast.target.facts import FactsCache, load_interpreter
-from holdfast.target.probe import refuse_old
+from holdfast.target.versions import refuse_old
 
 _VERSION = re.compile(r"(?:python|cpython-?)?(\d+(?:\.\d+){0,2})(t?)$")
 WELL_KNOWN = ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin", "/opt/local/bin")

@@ -16,7 +16,6 @@ from holdfast.errors import TargetError, UsageError
 from holdfast.model.target import Interpreter, Target, TargetKind, TargetRequest
 from holdfast.target.environments import environment_python, find_dot_venv, refuse_foreign_prefix
 from holdfast.target.facts import FactsCache, load_interpreter
-from holdfast.target.interpreters import find_interpreter, system_interpreter
 from holdfast.target.schemes import join_root, prefix_scheme, resolved, rooted, target_scheme
 
 
@@ -71,9 +70,9 @@ def locate(request: TargetRequest, cache: FactsCache | None = None) -> Target:
 def _interpreter(request: TargetRequest, cache: FactsCache | None) -> tuple[TargetKind, Interpreter]:
     """Whose directories, tags and markers count, and how it was chosen."""
     if request.python:
-        return TargetKind.PYTHON, find_interpreter(request.python, request.cwd, cache)
+        return TargetKind.PYTHON, _named(request.python, request.cwd, cache)
     if request.system or request.user:
-        return TargetKind.SYSTEM, system_interpreter(cache)
+        return TargetKind.SYSTEM, _system(cache)
     for variable, root in (("VIRTUAL_ENV", request.virtual_env), ("CONDA_PREFIX", request.conda_prefix)):
         if root:
             return TargetKind.VENV, _environment(_absolute(request, root), variable, cache)
@@ -81,12 +80,24 @@ def _interpreter(request: TargetRequest, cache: FactsCache | None) -> tuple[Targ
     if found:
         return TargetKind.VENV, _environment(found, "", cache)
     if request.target or request.prefix:
-        return TargetKind.SYSTEM, system_interpreter(cache)
+        return TargetKind.SYSTEM, _system(cache)
     raise TargetError(
         "There is no virtual environment here: VIRTUAL_ENV is not set, and neither this directory nor one above it "
         "has a .venv.",
         hint="Make one with `holdfast venv`, or install into the system's Python with --system.",
     )
+
+
+def _named(python: str, cwd: str, cache: FactsCache | None) -> Interpreter:
+    from holdfast.target.interpreters import find_interpreter  # noqa: PLC0415 - an active environment needs no search
+
+    return find_interpreter(python, cwd, cache)
+
+
+def _system(cache: FactsCache | None) -> Interpreter:
+    from holdfast.target.interpreters import system_interpreter  # noqa: PLC0415 - as above
+
+    return system_interpreter(cache)
 
 
 def _environment(root: str, variable: str, cache: FactsCache | None) -> Interpreter:

@@ -18,11 +18,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from holdfast.errors import TargetError
+from holdfast.target.versions import refuse_old
 
 SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe_script.py")
 ANSWER = "holdfast-facts:"
 TIMEOUT = 60.0
-OLDEST = (3, 8)
 _INFLUENCE = ("PYTHON", "_PYTHON", "__PYVENV_LAUNCHER__", "DEB_PYTHON", "SETUPTOOLS_USE_DISTUTILS")
 
 
@@ -79,21 +79,3 @@ def _asked_version(executable: str) -> str:
         return _run(executable, "-c", "import sys; sys.stdout.write('%d.%d.%d' % sys.version_info[:3])").stdout
     except (OSError, subprocess.SubprocessError):
         return ""
-
-
-def refuse_old(named: str, version: str) -> None:
-    """Refuse what the probe script was not written for.
-
-    Args:
-        named: The interpreter, as a path or as the user named it.
-        version: As ``3.7.4`` or ``3.7``; a text of another form says nothing.
-
-    Raises:
-        TargetError: It is older than 3.8.
-    """
-    numbers = version.split(".")[:2]
-    if len(numbers) == len(OLDEST) and all(part.isdigit() for part in numbers) and tuple(map(int, numbers)) < OLDEST:
-        raise TargetError(
-            f"{named} is Python {version}; holdfast installs for Python 3.8 and newer.",
-            hint="Name another interpreter with --python.",
-        )

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from holdfast.store.facts import StoredFacts
-from holdfast.target import facts
+from holdfast.target import facts, probe
 from holdfast.target.facts import load_interpreter
 from tests.support.environments import Venv, make_venv
 from tests.support.interpreters import this_interpreter
@@ -44,7 +44,7 @@ def test_a_warm_run_starts_no_subprocess(venv: Venv, cache: Counting, monkeypatc
     def forbidden(executable: str) -> None:
         raise AssertionError(f"asked {executable} again")
 
-    monkeypatch.setattr(facts, "probe", forbidden)
+    monkeypatch.setattr(probe, "probe", forbidden)
     assert load_interpreter(venv.python, cache) == first
     assert cache.misses == 1
 
