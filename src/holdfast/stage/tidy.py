@@ -5,7 +5,8 @@ leaves still names its owner. What the commit's sweep left in ``old/`` because n
 
 **On crash**: a part is left; it is litter.
 
-**Limits**: a file in ``old/`` that has another name elsewhere (a hard link) is not kept: nothing is lost with it.
+**Limits**: a file in ``old/`` that has another name elsewhere (a hard link) is not kept: nothing is lost with it. Where
+the sweep never came to its work, everything in ``old/`` goes.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def remove_own(path: str) -> bool:
         OSError: Something could not be removed.
     """
     old = os.path.join(path, OLD_NAME)
-    if _has_foreign(old, None):
+    if not _is_unswept(old) and _has_foreign(old, None):
         disk.rename(old, os.path.join(path, KEPT_NAME))
     return remove(path)
 
@@ -79,6 +80,14 @@ def remove(path: str) -> bool:
         return False
     disk.remove_tree(path)
     return True
+
+
+def _is_unswept(old: str) -> bool:
+    """Whether an interrupt kept the commit's sweep from its work: it would have deleted every RECORD."""
+    try:
+        return any(disk.lexists(os.path.join(old, name, "RECORD")) for name in disk.listdir(old))
+    except OSError:
+        return False
 
 
 def _has_foreign(name: str, dir_fd: int | None) -> bool:

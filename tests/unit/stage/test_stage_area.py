@@ -167,6 +167,14 @@ def test_links_in_old_go_and_foreign_files_in_old_stay(target: Target) -> None:
     assert sorted(os.listdir(tx.directories[0].path)) == ["kept", "owner"]
 
 
+def test_without_the_sweep_old_versions_are_no_foreign_files(target: Target) -> None:
+    with begin(target) as tx:
+        for path in ("0/RECORD", "0/METADATA", "1/module.py"):
+            os.makedirs(os.path.dirname(os.path.join(tx.directories[0].path, "old", path)), exist_ok=True)
+            Path(tx.directories[0].path, "old", path).touch()
+    assert os.listdir(target.scheme.purelib) == []
+
+
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_it_has_the_rights_of_purelib(target: Target, umask: int) -> None:
     os.chmod(target.scheme.purelib, 0o2770)
