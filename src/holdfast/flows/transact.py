@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 
 from holdfast.commit.changes import compute_changes, questions
 from holdfast.commit.execute import execute
 from holdfast.commit.questions import leaving
+from holdfast.commit.sweep import sweep
 from holdfast.errors import InterruptedBySignal
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
 from holdfast.flows.session import Session
@@ -65,17 +67,24 @@ def carry_out(
             composed = compose_all(plan, stored, world, session)
             world.rest()
             staged = _stage(plan, installed, composed, tx, session)
-            with locked(tx, session) as held:
-                if recover_dead(target, held).alive:
-                    outcome = Moved(why="a transaction without a lock is at work")
-                else:
-                    signals = session.signals
-                    outcome = execute(staged, tx, held, target, fsync=session.policy.fsync, stop=signals.stop_asked)
+            with session.signals.deferred():
+                outcome = _commit(staged, tx, session)
+                if isinstance(outcome, Committed):
+                    outcome = replace(outcome, left=sweep(staged, tx, target))
     except InterruptedBySignal as stopped:
         if isinstance(outcome, Committed):
             raise InterruptedBySignal(stopped.signum, state=_IN_FORCE) from stopped
         raise
     return outcome, stored
+
+
+def _commit(staged: StagedChangeSet, tx: Transaction, session: Session) -> CommitOutcome:
+    """Under the lock: first what the dead left, then our own steps."""
+    with locked(tx, session) as held:
+        if recover_dead(tx.target, held).alive:
+            return Moved(why="a transaction without a lock is at work")
+        stop = session.signals.stop_asked
+        return execute(staged, tx, held, tx.target, fsync=session.policy.fsync, stop=stop)
 
 
 def _refuse_unwritable(plan: InstallPlan, target: Target) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from holdfast.disk import nearest_directory
 from holdfast.events import Phase, PhaseFinished, PhaseStarted
 from holdfast.fetch.download import download_wheels
 from holdfast.fetch.jobs import job_of_pin
@@ -11,9 +12,13 @@ from holdfast.flows.session import Session
 from holdfast.flows.world import World
 from holdfast.model.composed import ComposedDistribution
 from holdfast.model.plan import Install, InstallPlan, Reinstall, Remove, Replace
+from holdfast.model.request import InstallPolicy
 from holdfast.model.resolution import DirectWheel
 from holdfast.model.stored import StoredWheel
+from holdfast.model.target import Target, TargetKind
 from holdfast.stage.compose import compose
+from holdfast.stage.rights import inside
+from holdfast.store.bytecode import compiled
 
 
 def coming(plan: InstallPlan) -> tuple[Install | Replace | Reinstall, ...]:
@@ -46,8 +51,9 @@ def download_all(plan: InstallPlan, world: World, session: Session) -> tuple[Sto
 def compose_all(
     plan: InstallPlan, stored: tuple[StoredWheel, ...], world: World, session: Session
 ) -> tuple[ComposedDistribution, ...]:
-    """Lay out every distribution of the plan for the target."""
-    del session
+    """Lay out every distribution of the plan for the target, with its bytecode where that is wanted."""
+    wanted = _wants_bytecode(world.target, session.policy)
+    bytecode = compiled(world.store, stored, world.target.interpreter) if wanted and stored else {}
     return tuple(
         compose(
             action,
@@ -55,6 +61,14 @@ def compose_all(
             world.target,
             requested=action.pin.requested,
             direct=action.pin.source.direct if isinstance(action.pin.source, DirectWheel) else None,
+            compiled=bytecode.get(wheel.manifest.sha256),
         )
         for action, wheel in zip(coming(plan), stored, strict=True)
     )
+
+
+def _wants_bytecode(target: Target, policy: InstallPolicy) -> bool:
+    """As asked; unasked for the system's Python, and where a group writes: else another user's import leaves his."""
+    if policy.compile_bytecode is not None:
+        return policy.compile_bytecode
+    return target.kind is TargetKind.SYSTEM or inside(nearest_directory(target.scheme.purelib)).shared
