@@ -27,7 +27,7 @@ def refuse_unrecorded(leaving: Iterable[InstalledDistribution]) -> None:
         return
     names = ", ".join(f"{each.metadata.display_name} {each.version}" for each in unknown)
     raise HarmError(
-        f"It is not known which files belong to {names}: there is no RECORD.",
+        f"It is not known which files belong to {names}: there is no RECORD that can be read.",
         hint=_remedy(unknown[0]),
         details=tuple(f"{each.location}/{each.info_name}: {_who(each)}" for each in unknown),
     )

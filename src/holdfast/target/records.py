@@ -29,17 +29,22 @@ def with_records(state: InstalledState, names: Collection[NormalizedName]) -> In
 
     Args:
         state: As `read_installed` gives it: every ``record`` is empty (there is one) or None (there is none).
-        names: The projects that a plan will replace or remove. Distributions outside of the target stay as they are.
+        names: The projects whose files matter. Distributions outside of the target stay as they are.
 
-    Raises:
-        IntegrityError: A RECORD cannot be read.
+    Returns:
+        A RECORD that cannot be read counts as none: nobody can tell its files, which matters only if it is to leave. A
+        distribution that vanished meanwhile keeps its unread RECORD, whose empty digest no commit will find in place.
     """
     wanted = frozenset(names)
 
     def filled(each: InstalledDistribution) -> InstalledDistribution:
         if each.name not in wanted or each.record is None or not each.owned:
             return each
-        record, digest = read_record(each)
+        try:
+            record, digest = read_record(each)
+        except IntegrityError:
+            gone = not os.path.lexists(os.path.join(each.location, each.info_name))
+            return each if gone else replace(each, record=None)
         return replace(each, record=record, record_digest=digest)
 
     return replace(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 
 import pytest
 
@@ -10,7 +11,7 @@ from holdfast.model.installed import RecordEntry
 from holdfast.model.target import Target, TargetRequest
 from holdfast.target.installed import read_installed
 from holdfast.target.locate import locate
-from holdfast.target.records import with_records
+from holdfast.target.records import read_record, with_records
 from tests.support.environments import make_venv
 
 
@@ -58,15 +59,29 @@ def test_forms_that_are_read(target: Target, data: bytes, paths: list[str]) -> N
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe,,\n", b"a,b,c,d\n", b",sha256=x,3\n"])
-def test_what_is_no_record_is_named(target: Target, data: bytes) -> None:
+def test_what_is_no_record_is_as_good_as_none(target: Target, data: bytes) -> None:
     install(target, "foo", data)
+    state = with_records(read_installed(target), {"foo"})  # type: ignore[arg-type]
+    (found,) = state
+    assert (found.record, found.record_digest) == (None, "")
     with pytest.raises(IntegrityError, match=r"The RECORD of foo 1\.0 cannot be read: .*foo-1\.0\.dist-info/RECORD"):
-        with_records(read_installed(target), {"foo"})  # type: ignore[arg-type]
+        read_record(found)
 
 
-def test_a_record_that_is_gone_is_named(target: Target) -> None:
+def test_a_record_that_is_gone_is_none(target: Target) -> None:
     install(target, "foo", b"")
     state = read_installed(target)
     os.unlink(f"{target.scheme.purelib}/foo-1.0.dist-info/RECORD")
+    (found,) = with_records(state, {"foo"})  # type: ignore[arg-type]
+    assert found.record is None
     with pytest.raises(IntegrityError, match="No such file"):
-        with_records(state, {"foo"})  # type: ignore[arg-type]
+        read_record(found)
+
+
+def test_a_distribution_that_is_gone_stays_unread(target: Target) -> None:
+    """Its digest is empty, so that a commit finds the world moved and plans again."""
+    install(target, "foo", b"")
+    state = read_installed(target)
+    shutil.rmtree(f"{target.scheme.purelib}/foo-1.0.dist-info")
+    (found,) = with_records(state, {"foo"})  # type: ignore[arg-type]
+    assert (found.record, found.record_digest) == ((), "")
