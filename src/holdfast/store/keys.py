@@ -11,6 +11,9 @@ import re
 WHEELS = "wheels-v1"
 BYTECODE = "bytecode-v1"
 
+KINDS = ("wheels", "bytecode", "pages", "metadata", "interpreters")
+"""Every kind that any version of the cache has or had: what ``cache clean`` may remove."""
+
 TREE = "tree"
 """Directory of a wheel's entry that holds the members."""
 

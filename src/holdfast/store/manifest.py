@@ -51,10 +51,12 @@ def to_bytes(manifest: Manifest) -> bytes:
 
 
 def from_bytes(data: bytes) -> Manifest | None:
-    """Parse; None for anything that is not a whole manifest of this format."""
+    """Parse; None for anything that is not a whole manifest of this format, or leads out of its tree."""
     try:
         loaded: dict[str, Any] = json.loads(data)
         if loaded["format"] != FORMAT:
+            return None
+        if any(_climbs(row[0]) or (row[2] and _climbs(row[2])) for row in loaded["files"]):
             return None
         return Manifest(
             sha256=loaded["sha256"],
@@ -85,3 +87,7 @@ def from_bytes(data: bytes) -> Manifest | None:
         )
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, InvalidVersion, RecursionError):
         return None
+
+
+def _climbs(path: str) -> bool:
+    return path.startswith("/") or (".." in path and ".." in path.split("/"))

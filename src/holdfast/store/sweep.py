@@ -1,6 +1,7 @@
 """Removes from the cache directory: what dead adders left, and everything for ``cache clean``.
 
-**Guarantees**: only directories whose names this program gives are touched. What goes is renamed aside first, so that
+**Guarantees**: only directories whose names this program gives are touched, so that a directory of other things that is
+mistaken for the cache loses nothing. What goes is renamed aside first, so that
 nobody finds a half removed entry.
 
 **On crash**: a ``.adding-*`` directory with the rest is left; the next sweep takes it.
@@ -23,7 +24,7 @@ from holdfast.store import keys
 LITTER_AGE_NS = 3600 * 1_000_000_000
 """How long nobody must have touched what an adder left before it is litter."""
 
-_VERSIONED = re.compile(r"[a-z]+-v[0-9]+\Z")
+_VERSIONED = re.compile(rf"({'|'.join(keys.KINDS)})-v[0-9]+\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ def sweep(versioned: str, *, now_ns: int) -> None:
 
 
 def clean(cache_dir: str) -> Cleaned:
-    """Empty the cache directory: every versioned directory in it, of older and newer holdfasts too.
+    """Empty the cache directory: every directory of ours in it, of older and newer layouts too.
 
     Returns:
         What was removed; nothing for a cache that is not there.

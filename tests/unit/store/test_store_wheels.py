@@ -267,13 +267,13 @@ def test_litter_of_the_dead_is_removed_and_that_of_the_living_is_not(world: Worl
 
 def test_cleaning_removes_what_is_ours_and_counts_it(world: World) -> None:
     stored = world.add()
-    os.makedirs(f"{world.cache}/mine")
+    os.makedirs(f"{world.cache}/mine-v1")
     os.makedirs(f"{world.cache}/pages-v3")
     cleaned = sweep.clean(world.cache)
     assert cleaned.files == len(stored.manifest.files) + 1
     assert cleaned.bytes > sum(file.size for file in stored.manifest.files)
     assert cleaned.left == ()
-    assert os.listdir(world.cache) == ["mine"]
+    assert os.listdir(world.cache) == ["mine-v1"]
     assert sweep.clean(f"{world.cache}/absent") == sweep.Cleaned()
 
 
