@@ -45,6 +45,15 @@ class Narrator:
             case _:
                 return self.leaf(item)
 
+    def clash(self, one: Incompatibility, other: Incompatibility) -> str:
+        """Two requirements that exclude each other, in one sentence."""
+        if isinstance(one.cause, Asked) and isinstance(other.cause, Asked):
+            first, second = one.cause.root, other.cause.root
+            if first.origin == second.origin and not (one.cause.constraint or other.cause.constraint):
+                words = f"{requirement_words(first.requirement)} and {requirement_words(second.requirement)}"
+                return f"{origin_words(first)} asks for {words}, and nothing satisfies both"
+        return f"{self.requirement(one)}, but {self.requirement(other)}"
+
     def leaf(self, item: Incompatibility) -> str:
         """What a proof rests on."""
         match item.cause:

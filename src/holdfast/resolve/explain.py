@@ -85,7 +85,7 @@ class _Explanation:
         ordered = sorted(clash, key=self._remoteness)
         sentences = [self._narrator.requirement(item) for item in ordered[:_SHOWN]]
         if len(ordered) == 2:  # noqa: PLR2004 - a pair reads as one sentence
-            cause = f"{capitalised(sentences[0])}, but {sentences[1]}."
+            cause = f"{capitalised(self._narrator.clash(*ordered))}."
             details = []
         else:
             cause = "These requirements cannot all be satisfied:"
@@ -105,7 +105,7 @@ class _Explanation:
             raise TypeError(cause)
         project = self._catalogue.project(cause.requirement.name)
         found = diagnose(project, cause.requirement, cause.note, self._rules, self._problem)
-        who = f"{self._narrator.requirement(item)}."
+        who = self._narrator.requirement(item)
         lines = (capitalised(who), *self._why(item)) if isinstance(cause, Depends) or cause.constraint else ()
         return ResolutionConflict(
             found.sentence,

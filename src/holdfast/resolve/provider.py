@@ -39,16 +39,14 @@ def first_ready(
     current: Mapping[str, int],
     decided: Mapping[str, int],
     order: Mapping[str, int],
-    *,
-    urgent: frozenset[str] | set[str] = frozenset(),
 ) -> str | None:
-    """The package to decide next: troublesome ones, then those without a choice, then the one named first."""
-    best: tuple[tuple[bool, bool, int], str] | None = None
+    """The package to decide next: those without a choice first, then the one named first."""
+    best: tuple[tuple[bool, int], str] | None = None
     for package in waiting:
         if not provider.ready(package, decided):
             continue
         states = current[package]
-        key = (package not in urgent, bool(states & (states - 1)), order[package])
+        key = (bool(states & (states - 1)), order[package])
         if best is None or key < best[0]:
             best = key, package
     return None if best is None else best[1]
