@@ -47,7 +47,7 @@ def parse_stat(content: bytes) -> Sight:
         IndexError: It is too short.
     """
     fields = content[content.rindex(b")") + 1 :].split()
-    return Sight(exists=True, state=fields[_STATE].decode("ascii"), started=int(fields[_STARTED]))
+    return Sight(exists=True, state=fields[_STATE].decode(), started=int(fields[_STARTED]))
 
 
 def _exists(pid: int) -> bool:
@@ -70,7 +70,7 @@ def boot_id() -> str:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return done.stdout.strip()
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             return file.read().strip()
     except OSError:
         return ""

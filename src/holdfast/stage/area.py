@@ -106,11 +106,11 @@ class _Area:
     def remove(self) -> None:
         """Remove everything, the first directory last; a journal in it keeps all."""
         directories = tuple(self._directories.values())
-        if not (directories and disk.lexists(os.path.join(directories[0].path, tidy.JOURNAL_NAME))):
+        if directories and not _has_journal(directories[0].path):
             for directory in reversed(directories):
                 self._remove(directory.path)
-            for made in reversed(self._parents):
-                disk.remove_parents(made)
+        for made in reversed(self._parents):
+            disk.remove_parents(made)
         while self._owner_files:
             disk.close(self._owner_files.pop())
 
@@ -157,6 +157,13 @@ class _Area:
             disk.rmdir(there)
         else:
             disk.rmdir(here)
+        return True
+
+
+def _has_journal(path: str) -> bool:
+    try:
+        return disk.lexists(os.path.join(path, tidy.JOURNAL_NAME))
+    except OSError:  # cannot be told: what is there stays, and names its owner
         return True
 
 
