@@ -1,6 +1,7 @@
 """Remembered facts of interpreters, in the cache (``target.facts.FactsCache`` is what it implements).
 
-**Guarantees**: a file is complete or not there; nothing here ever raises: a cache that cannot be used remembers
+**Guarantees**: a file is complete or not there; only what this user or root has written is believed, also where a group
+shares the cache: facts say where things are installed. Nothing here ever raises: a cache that cannot be used remembers
 nothing.
 
 **On crash**: at most a temporary file is left, in ``interpreters-v1/``.
@@ -14,6 +15,8 @@ import os
 import uuid
 
 from holdfast import disk
+from holdfast.store.access import access_to
+from holdfast.store.sharing import make_directories
 
 DIRECTORY = "interpreters-v1"
 _LIMIT = 1024 * 1024
@@ -27,25 +30,42 @@ class StoredFacts:
     """
 
     def __init__(self, cache_dir: str) -> None:
+        self._access = access_to(cache_dir)
         self._directory = os.path.join(cache_dir, DIRECTORY)
 
     def get(self, key: str) -> bytes | None:
-        """What was put under a key."""
-        try:
-            return disk.read_regular(os.path.join(self._directory, f"{key}.json"), limit=_LIMIT)
-        except OSError:
+        """What this user, or root, has put under a key."""
+        if not self._access.read:
             return None
+        for uid in dict.fromkeys((os.geteuid(), 0)):
+            try:
+                fd = disk.open_regular(self._path(key, uid))
+            except OSError:
+                continue
+            try:
+                if disk.fstat(fd).st_uid == uid:
+                    return disk.read(fd, _LIMIT)
+            except OSError:
+                continue
+            finally:
+                disk.close(fd)
+        return None
 
     def put(self, key: str, data: bytes) -> None:
         """Keep an answer; the last one wins."""
+        if not self._access.add:
+            return
         beside = os.path.join(self._directory, f".{uuid.uuid4().hex}")
         try:
-            disk.make_parents(self._directory)
+            make_directories(self._directory, shared=self._access.shared)
             try:
                 disk.write_new(beside, data, mode=0o644)
-                disk.rename(beside, os.path.join(self._directory, f"{key}.json"))
+                disk.rename(beside, self._path(key, os.geteuid()))
             except BaseException:
                 disk.unlink(beside)
                 raise
         except OSError:
             return
+
+    def _path(self, key: str, uid: int) -> str:
+        return os.path.join(self._directory, f"{key}-{uid}.json")

@@ -118,6 +118,27 @@ def test_the_cache_holds_one_file_per_interpreter_and_nothing_else(venv: Venv, c
     assert len(os.listdir(f"{directory}/interpreters-v1")) == 1
 
 
+def test_a_strangers_memory_is_not_believed(venv: Venv, cache: Counting) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a file of somebody else")
+    load_interpreter(venv.python, cache)
+    directory = os.path.join(os.path.dirname(venv.root), "cache", "interpreters-v1")
+    (name,) = os.listdir(directory)
+    os.chown(f"{directory}/{name}", 12345, -1)
+    load_interpreter(venv.python, cache)
+    assert cache.misses == 2
+    assert os.stat(f"{directory}/{name}").st_uid == 0
+
+
+def test_root_leaves_somebody_elses_cache_alone(venv: Venv, tmp_path: object) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a directory of somebody else")
+    os.mkdir(f"{tmp_path}/theirs")
+    os.chown(f"{tmp_path}/theirs", 12345, -1)
+    load_interpreter(venv.python, StoredFacts(f"{tmp_path}/theirs"))
+    assert not os.listdir(f"{tmp_path}/theirs")
+
+
 def test_the_kernel_is_asked_anew(venv: Venv, cache: Counting) -> None:
     load_interpreter(venv.python, cache)
     if os.uname().sysname != "Linux":
