@@ -8,7 +8,7 @@ import pytest
 
 from holdfast import disk
 from holdfast.errors import HoldfastError, IntegrityError, TargetError
-from holdfast.events import DistributionStaged, Event
+from holdfast.events import DistributionStaged, Event, Warned
 from holdfast.model.changes import ChangeSet, Place, ProjectChange, Step, StepKind
 from holdfast.model.composed import ComposedDistribution, FromStore, Generated, PlacedFile
 from holdfast.model.request import LinkMode
@@ -213,3 +213,19 @@ def test_a_full_disk_at_any_call_is_said_and_leaves_nothing(world: World) -> Non
                     assert "No space left" in error.cause  # noqa: PT017 - some calls may fail without harm
         assert os.listdir(world.target.scheme.purelib) == []
     assert refused == len(made)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory to a group that it is not in")
+def test_a_group_that_is_refused_in_a_shared_target_is_said_once(world: World) -> None:
+    for directory in (world.target.scheme.purelib, world.target.scheme.scripts):
+        os.chown(directory, -1, 54321)
+        os.chmod(directory, 0o775)
+    ear = Ear()
+    with begin(world.target) as tx, FaultyDisk(Point(n=0), Fail(number=errno.EPERM, lasting=True), names={"fchown"}):
+        fill(world.changes, tx, reporter=ear)
+        modes = {stat.S_IMODE(os.stat(path).st_mode) for path in world.found(tx).values()}
+    assert modes <= {0o644, 0o755}
+    warned = [event for event in ear.events if isinstance(event, Warned)]
+    assert [event.text for event in warned] == [
+        f"The group of {world.target.root} could not be given to what was installed there."
+    ]
