@@ -14,7 +14,7 @@ A path of a distribution that leaves goes unless one that stays lists it too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from packaging.utils import NormalizedName
@@ -49,12 +49,14 @@ class Settled:
         going: Leaves, if it is there: recorded by nobody who stays.
         kept: The new state lists it and what lies there serves: path -> the projects that stay and own it (none: it
             was adopted).
+        stays: Every path in a RECORD of a distribution that stays.
         warnings: One line each.
     """
 
     coming: dict[str, Incoming] = field(default_factory=dict)
     going: dict[str, tuple[NormalizedName, ...]] = field(default_factory=dict)
     kept: dict[str, tuple[NormalizedName, ...]] = field(default_factory=dict)
+    stays: Collection[str] = ()
     warnings: list[str] = field(default_factory=list)
 
 
@@ -92,7 +94,7 @@ class Settlement:
         self._names = Names(survey)
         self._stay = self._by_path(stay)
         self._leave = self._by_path(leave)
-        self._settled = Settled()
+        self._settled = Settled(stays=self._stay.keys())
         self._clashes: list[str] = []
         self._clashing: set[NormalizedName] = set()
         self._unowned: list[str] = []

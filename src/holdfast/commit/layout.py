@@ -71,6 +71,7 @@ class _Walk:
         self._seen = survey.directories
         self._coming = settled.coming
         self._kept = settled.kept
+        self._stays = settled.stays
         self._going = dict(settled.going)
         self._going.update(self._bytecode(settled))
         self._below = _tree(self._coming)
@@ -95,7 +96,7 @@ class _Walk:
                 caches[cache] = _modules(self._seen[cache].entries) if cache in self._seen else {}
             for each in caches[cache].get(name.removesuffix(".py"), ()):
                 found[f"{cache}/{each}"] = names
-        return {path: names for path, names in found.items() if path not in self._kept}
+        return {path: names for path, names in found.items() if path not in self._kept and path not in self._stays}
 
     def _root_of(self, base: str) -> str | None:
         """The scheme directory, or the nearest parent that was surveyed where it is missing."""
@@ -199,7 +200,10 @@ class _Walk:
 
     def _orphan(self, directory: str, name: str) -> bool:
         """Cached bytecode without a source after this transaction: Python never loads it."""
-        if not (directory.endswith(f"/{CACHE}") and name.endswith(_SUFFIX)) or f"{directory}/{name}" in self._kept:
+        path = f"{directory}/{name}"
+        if not (directory.endswith(f"/{CACHE}") and name.endswith(_SUFFIX)):
+            return False
+        if path in self._kept or path in self._stays:
             return False
         parent = directory.removesuffix(f"/{CACHE}")
         source = f"{name.partition('.')[0]}.py"
