@@ -24,7 +24,7 @@ _META = re.compile(rf"<meta\s{_INSIDE}>", re.IGNORECASE)
 _BASE = re.compile(rf"<base\s{_INSIDE}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>]++)))?+""")
 _FIRST = re.compile(r"<a\s", re.IGNORECASE)
-_TAG = re.compile(r"<(?:title|style|script)\b.*?</|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(r"<(?:title|style|script)\b.*?</[^>]*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _SAYS_LINKS = re.compile(r"links\s+for|simple\s+index", re.IGNORECASE)
 _HEAD = 16 * 1024
 """Characters of a page without links that are looked at."""
@@ -72,7 +72,9 @@ def _files(text: str, url: str, origin: str) -> tuple[ReleaseFile, ...]:
         if not is_distribution(filename):
             continue
         try:
-            absolute = target if target.startswith(("https://", "http://")) else urljoin(base, target)
+            absolute = (
+                target if target.startswith(("https://", "http://")) and "[" not in target else urljoin(base, target)
+            )
         except ValueError:
             continue  # a malformed host
         found.append(_file(filename, absolute, fragment, attributes, origin))

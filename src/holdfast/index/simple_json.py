@@ -64,7 +64,7 @@ def _file(entry: object, where: str, page_url: str, origin: str) -> ReleaseFile:
     if not isinstance(filename, str) or not isinstance(url, str):
         raise _fault(page_url, f"{where} has no filename or url")
     try:
-        absolute = url if url.startswith(("https://", "http://")) else urljoin(page_url, url)
+        absolute = url if url.startswith(("https://", "http://")) and "[" not in url else urljoin(page_url, url)
     except ValueError as error:
         raise _fault(page_url, f"{where}.url is malformed") from error
     yanked, size = said.get("yanked", False), said.get("size")
