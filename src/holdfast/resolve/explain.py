@@ -81,8 +81,13 @@ class _Explanation:
             return 1 + min(newest - states.bit_length() + 1, 1_000)
         return 0
 
+    def _place(self, item: Incompatibility) -> int:
+        """Where the user wrote it, among all that they wrote."""
+        written = (*self._problem.roots, *self._problem.constraints)
+        return written.index(item.cause.root) if isinstance(item.cause, Asked) else len(written)
+
     def _conflict(self, clash: Sequence[Incompatibility]) -> ResolutionConflict:
-        ordered = sorted(clash, key=self._remoteness)
+        ordered = sorted(clash, key=lambda item: (self._remoteness(item), self._place(item)))
         sentences = [self._narrator.requirement(item) for item in ordered[:_SHOWN]]
         if len(ordered) == 2:  # noqa: PLR2004 - a pair reads as one sentence
             cause = f"{capitalised(self._narrator.clash(*ordered))}."

@@ -30,9 +30,8 @@ def requirement_words(requirement: Requirement) -> str:
 
 def _specifier_words(requirement: Requirement) -> str:
     """The clauses in the order in which they were written, as far as that can be told."""
-    text = requirement.text
-    clauses = [str(specifier) for specifier in requirement.specifier]
-    return ",".join(sorted(clauses, key=lambda clause: (text.find(clause[2:]), clause)))
+    clauses = sorted(requirement.specifier, key=lambda clause: (requirement.text.find(clause.version), str(clause)))
+    return ",".join(map(str, clauses))
 
 
 def origin_words(root: RootRequirement) -> str:
