@@ -113,16 +113,16 @@ class ConsoleReporter:
 
     def _finished_sentence(self, event: PhaseFinished) -> str | None:
         """``Resolved 98 packages in 2.1 s`` and its like; phases without work are silent."""
-        packages, took = count_text(event.count, "package"), seconds_text(event.seconds)
+        took = seconds_text(event.seconds)
         match event.phase:
             case Phase.RESOLVE:
-                return f"Resolved {packages} in {took}"
-            case Phase.DOWNLOAD if event.count:
+                return f"Resolved {count_text(event.count, 'package')} in {took}"
+            case Phase.DOWNLOAD if fetched := event.count - self._progress.cached:
                 received = self._progress.received
                 speed = f", {bytes_text(received / max(event.seconds, 0.001))}/s" if received else ""
-                return f"Downloaded {packages} ({bytes_text(received)}) in {took}{speed}"
+                return f"Downloaded {count_text(fetched, 'package')} ({bytes_text(received)}) in {took}{speed}"
             case Phase.INSTALL if event.count:
-                return f"Staged {packages} in {took}"
+                return f"Staged {count_text(event.count, 'package')} in {took}"
             case _:
                 return None
 

@@ -28,7 +28,7 @@ class Progress:
     Attributes:
         phase: None between phases: no line.
         total: Units of the phase, when known.
-        done: Units finished.
+        done: Units finished; ``cached`` of them were there before.
         received: Bytes of the current download phase; ``expected`` of them known so far.
         started: When the phase began, on the painter's clock, seconds.
     """
@@ -36,6 +36,7 @@ class Progress:
     phase: Phase | None = None
     total: int | None = None
     done: int = 0
+    cached: int = 0
     received: int = 0
     expected: int = 0
     started: float = 0.0
@@ -48,7 +49,7 @@ class Progress:
         match event:
             case PhaseStarted(phase=phase, total=total):
                 self.phase, self.total, self.started = phase, total, now
-                self.done = self.received = self.expected = 0
+                self.done = self.cached = self.received = self.expected = 0
                 self.subject = ""
             case PhaseFinished():
                 self.phase = None
@@ -60,7 +61,10 @@ class Progress:
                 self.expected += size or 0
             case DownloadAdvanced(received=received):
                 self.received += received
-            case DownloadFinished() | DistributionStaged():
+            case DownloadFinished(cached=cached):
+                self.done += 1
+                self.cached += cached
+            case DistributionStaged():
                 self.done += 1
             case LockWaiting(path=path, holder=holder, waited=waited):
                 self.waiting = f"Waiting for {path}, held by {holder} ({seconds_text(waited)})"
