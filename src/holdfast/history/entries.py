@@ -77,7 +77,7 @@ def read(target: Target) -> Iterator[Mapping[str, Any]]:
 
 def history_path(target: Target) -> str | None:
     """The file of an environment; None where there is no home to keep it in, or no environment yet."""
-    if not os.environ.get("XDG_STATE_HOME") and not os.path.isdir(os.environ.get("HOME", "")):
+    if not _has_home():
         return None
     from platformdirs import user_state_dir  # noqa: PLC0415 - only after a change
 
@@ -88,6 +88,14 @@ def history_path(target: Target) -> str | None:
         return None
     name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
     return os.path.join(user_state_dir("holdfast"), "history-v1", f"{name}.jsonl")
+
+
+def _has_home() -> bool:
+    """Whether there is one, and our own: root with a user's HOME (sudo) must leave nothing of root's in it."""
+    try:
+        return os.stat(os.environ.get("HOME", "")).st_uid == os.geteuid()
+    except OSError:
+        return bool(os.environ.get("XDG_STATE_HOME"))
 
 
 def _append(path: str, line: bytes) -> None:

@@ -132,6 +132,14 @@ def test_where_it_may_not_be_written_there_is_none_and_no_error(
     assert not list(read(target))
 
 
+def test_root_leaves_nothing_in_a_users_home(home: str, target: Target) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a directory of somebody else")
+    os.chown(home, 12345, -1)
+    record(report(target, Install(pin=pin("1"))), command="install foo")
+    assert not os.listdir(home)
+
+
 def test_each_environment_has_its_own(home: str, target: Target, tmp_path: object) -> None:
     other = locate(TargetRequest(virtual_env=make_venv(f"{tmp_path}/other").root))
     record(report(target, Install(pin=pin("1"))), command="install foo")
