@@ -301,5 +301,7 @@ def test_resolvelib_agrees(case: Case) -> None:
         assert not solved
     except ResolutionTooDeep:
         return
+    except RecursionError:
+        assert solved  # it has found a solution, and loses its way among cycles when it builds the result
     else:
         assert solved
