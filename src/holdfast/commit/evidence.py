@@ -113,10 +113,11 @@ class Evidence:
         return wanted is not None and (not wanted or wanted == _digest(name, dir_fd))
 
     def is_listed_elsewhere(self, path: str) -> bool:
-        """Whether a RECORD that lies in the target now, and is not one that we brought, lists a path."""
+        """Whether a RECORD that lies in the target now lists a path: one that we neither brought nor bring back."""
         if self._others is None:
             self._others = {}
-            brought = {project.new[1] for project in self._journal.projects if project.new}
+            known = {each.new[1] for each in self._journal.projects if each.new}
+            known |= {each.old[1] for each in self._journal.projects if each.old and each.name in self.ours}
             for library in self._target.library_directories:
                 for name in disk.listdir(library):
                     if name.endswith(".dist-info"):
@@ -124,7 +125,7 @@ class Evidence:
                             content = disk.read_regular(f"{library}/{name}/{_RECORD}", limit=RECORD_LIMIT)
                         except OSError:
                             continue
-                        if hashlib.sha256(content).hexdigest() in brought:
+                        if hashlib.sha256(content).hexdigest() in known:
                             continue
                         self._others.update(_listing(content, f"{library}/{name}"))
         return path in self._others

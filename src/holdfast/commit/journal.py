@@ -34,6 +34,8 @@ JOURNAL_LIMIT = 16 * 1024 * 1024
 _PART = "journal.part"
 _PATH_LIMIT = 4096
 _DIGEST_LENGTHS = (0, 64)
+_STEP_LENGTHS = (5, 8)
+"""Fields of a step; of one with an identity."""
 Identity = tuple[int, int, int]
 """Inode, size and mtime in ns of a file."""
 
@@ -172,7 +174,7 @@ def parse_journal(content: bytes, *, identifier: str) -> Journal:
         steps, identities = [], {}
         for n, row in enumerate(data["steps"]):
             steps.append(_step(n, row, names))
-            if len(row) > 5:  # noqa: PLR2004 - the fields of a step; then inode, size, mtime
+            if len(row) == max(_STEP_LENGTHS):
                 inode, size, mtime = (_integer(each) for each in row[5:])
                 identities[n] = (inode, size, mtime)
         rooms = tuple(tuple(SchemeKey(key) for key in keys) for keys in data["rooms"])
@@ -193,6 +195,8 @@ def parse_journal(content: bytes, *, identifier: str) -> Journal:
 
 
 def _step(n: int, row: list[object], names: list[str]) -> Step:
+    if len(row) not in _STEP_LENGTHS:
+        raise TypeError(row)
     kind, scheme, path, flags, owners, *_ = row
     if not isinstance(owners, list):
         raise TypeError(owners)

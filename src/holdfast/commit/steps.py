@@ -93,7 +93,10 @@ def sync_touched(steps: Iterable[Step], doors: Doors, rooms: Rooms) -> None:
             synced.add(key)
             try:
                 disk.fsync(doors.parent(step.place)[0])
-            except FileNotFoundError:  # only after an undo: the directory is gone, and its parent was synced
+            except (
+                FileNotFoundError,
+                NotADirectoryError,
+            ):  # after an undo: gone by other hands; nothing was done there
                 continue
     for room in rooms.all:
         disk.fsync(room.new)
