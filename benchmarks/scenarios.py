@@ -117,6 +117,10 @@ class Content:
     compiled: int
     changed: int
 
+    def differs(self, other: Content) -> bool:
+        """Whether somebody installed something: bytecode comes and goes as programs run."""
+        return (self.distributions, self.changed) != (other.distributions, other.changed)
+
 
 def look(venv: str) -> Content:
     """Read an environment's content from the disk."""
@@ -160,8 +164,8 @@ def fault(
     if code != 0:
         return f"exit {code}"
     if case.dry_run:
-        return difference(expected, said) or ("the dry run changed the environment" if before != after else None)
-    if case.environment is Environment.INSTALLED and before != after:
+        return difference(expected, said) or ("the dry run changed the environment" if before.differs(after) else None)
+    if case.environment is Environment.INSTALLED and before.differs(after):
         return "it was satisfied, and the environment was changed"
     if case.bytecode and after.compiled < after.sources * 0.9:  # some modules are templates that nobody can compile
         return f"{after.compiled} of {after.sources} modules compiled"

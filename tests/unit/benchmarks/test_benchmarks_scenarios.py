@@ -39,6 +39,7 @@ def test_a_dry_run_says_all_and_changes_nothing() -> None:
 
 def test_what_is_satisfied_stays_as_it_is() -> None:
     assert why("noop", before=FULL) is None
+    assert why("noop", before=FULL, after=replace(FULL, compiled=1)) is None
     touched = replace(FULL, changed=3)
     assert why("noop", before=FULL, after=touched) == "it was satisfied, and the environment was changed"
 
