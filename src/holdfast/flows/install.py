@@ -9,9 +9,7 @@ from holdfast.events import Detail, Phase, PhaseFinished, PhaseStarted, Reporter
 from holdfast.flows.session import Session
 from holdfast.flows.settled import read_settled, with_all_records
 from holdfast.flows.signals import Signals
-from holdfast.flows.transact import carry_out
 from holdfast.flows.world import World, facts_of, open_world
-from holdfast.history.entries import record
 from holdfast.model.changes import Committed
 from holdfast.model.installed import InstalledState
 from holdfast.model.outcome import InstallReport
@@ -50,9 +48,13 @@ def install(request: InstallRequest, reporter: Reporter) -> InstallReport:
                 )
                 if request.dry_run or not plan.actions:
                     return report
+                from holdfast.flows.transact import carry_out  # noqa: PLC0415 - what is satisfied needs none of its rooms
+
                 outcome, stored = carry_out(plan, installed, world, session)
                 if isinstance(outcome, Committed):
                     report = replace(report, committed=outcome, stored=stored)
+                    from holdfast.history.entries import record  # noqa: PLC0415 - as above
+
                     record(report, command=request.command)
                     return report
                 reporter.emit(Detail(text=f"The environment has changed meanwhile ({outcome.why}); planning again."))
@@ -71,7 +73,7 @@ def _resolve(request: InstallRequest, world: World, installed: InstalledState, r
         tags=interpreter.tags,
         python_version=interpreter.version,
     )
-    resolution = solve(problem, world.source, installed, reporter)
+    resolution = solve(problem, world, installed, reporter)
     seconds = time.monotonic() - started
     reporter.emit(PhaseFinished(phase=Phase.RESOLVE, count=len(resolution.pins), seconds=seconds))
     return resolution

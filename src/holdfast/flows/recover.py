@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from holdfast.commit.recover import RecoveryOutcome
 from holdfast.events import Reporter
+from holdfast.flows.recovery import recover_target
 from holdfast.flows.session import Session
-from holdfast.flows.settled import recover_target
 from holdfast.flows.signals import Signals
 from holdfast.flows.world import facts_of
 from holdfast.model.request import InstallPolicy, LockSettings

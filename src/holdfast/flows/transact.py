@@ -18,11 +18,12 @@ from dataclasses import replace
 from holdfast.commit.changes import compute_changes, questions
 from holdfast.commit.execute import execute
 from holdfast.commit.questions import leaving
+from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
 from holdfast.errors import InterruptedBySignal
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
+from holdfast.flows.recovery import locked
 from holdfast.flows.session import Session
-from holdfast.flows.settled import locked, recover_dead
 from holdfast.flows.wheels import coming, compose_all, download_all
 from holdfast.flows.world import World
 from holdfast.model.changes import CommitOutcome, Committed, Moved, StagedChangeSet
@@ -81,7 +82,7 @@ def carry_out(
 def _commit(staged: StagedChangeSet, tx: Transaction, session: Session) -> CommitOutcome:
     """Under the lock: first what the dead left, then our own steps."""
     with locked(tx, session) as held:
-        if recover_dead(tx.target, held).alive:
+        if recover(tx.target, held).alive:
             return Moved(why="a transaction without a lock is at work")
         stop = session.signals.stop_asked
         return execute(staged, tx, held, tx.target, fsync=session.policy.fsync, stop=stop)

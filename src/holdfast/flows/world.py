@@ -1,4 +1,4 @@
-"""The target and the tools of one command, each made when it is first needed: what is satisfied needs none of them.
+"""The target and the tools of one command, made and imported when first needed: what is satisfied needs none of them.
 
 **Guarantees.** After the block every connection, thread and work area is gone. :meth:`World.rest` ends the threads and
 connections before (no other thread lives during a commit); the tools come back when they are needed again.
@@ -11,26 +11,28 @@ connections before (no other thread lives during a commit); the tools come back 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from packaging.utils import NormalizedName
 
-from holdfast.fetch.download import download_wheel, find_stored
-from holdfast.fetch.http import Client
-from holdfast.fetch.jobs import job_of
 from holdfast.flows.session import Session
-from holdfast.index.finder import Finder
 from holdfast.model.hashes import Hash
+from holdfast.model.metadata import Metadata
+from holdfast.model.release import ProjectListing
 from holdfast.model.request import InstallRequest
 from holdfast.model.resolution import DirectWheel, IndexWheel
 from holdfast.model.stored import StoredWheel
 from holdfast.model.target import Target
-from holdfast.stage.workarea import work_area
+from holdfast.resolve.source import PackageSource
 from holdfast.store.facts import StoredFacts
-from holdfast.store.pages import PageCache
-from holdfast.store.wheels import WheelStore
 from holdfast.target.facts import FactsCache
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from holdfast.fetch.http import Client
+    from holdfast.index.finder import Finder
+    from holdfast.store.wheels import WheelStore
 
 
 def facts_of(cache_dir: str | None) -> FactsCache | None:
@@ -52,7 +54,7 @@ def open_world(request: InstallRequest, target: Target, session: Session) -> Ite
             world.rest()
 
 
-class World:
+class World(PackageSource):
     """See the module.
 
     Attributes:
@@ -74,16 +76,36 @@ class World:
     def client(self) -> Client:
         """Asks servers."""
         if self._client is None:
+            from holdfast.fetch.http import Client  # noqa: PLC0415 - brings httpx
+
             sources = self._request.sources
             self._client = Client(
                 self._request.network, urls=(*sources.indexes, *sources.find_links), reporter=self._reporter
             )
         return self._client
 
+    def listing(self, name: NormalizedName) -> ProjectListing:
+        """See ``PackageSource``."""
+        return self._finder.listing(name)
+
+    def metadata(self, wheel: IndexWheel | DirectWheel) -> Metadata:
+        """See ``PackageSource``."""
+        return self._finder.metadata(wheel)
+
+    def prefetch(self, names: Iterable[NormalizedName]) -> None:
+        """See ``PackageSource``."""
+        self._finder.prefetch(names)
+
+    def prefetch_metadata(self, wheels: Iterable[IndexWheel]) -> None:
+        """See ``PackageSource``."""
+        self._finder.prefetch_metadata(wheels)
+
     @property
-    def source(self) -> Finder:
-        """What exists, for the solver."""
+    def _finder(self) -> Finder:
         if self._source is None:
+            from holdfast.index.finder import Finder  # noqa: PLC0415 - only when something is asked for
+            from holdfast.store.pages import PageCache  # noqa: PLC0415 - as above
+
             self._source = Finder(
                 self._request.sources,
                 self.client,
@@ -97,6 +119,8 @@ class World:
     def work(self) -> str:
         """The work area, made now if it is not there."""
         if self._work is None:
+            from holdfast.stage.workarea import work_area  # noqa: PLC0415 - only when something is fetched
+
             area = work_area(self.target, command=self._request.command, reporter=self._reporter)
             self._work = self._stack.enter_context(self._signals.shield(area))
         return self._work
@@ -105,6 +129,8 @@ class World:
     def store(self) -> WheelStore:
         """The wheels."""
         if self._store is None:
+            from holdfast.store.wheels import WheelStore  # noqa: PLC0415 - only when something is fetched
+
             self._store = WheelStore.open(self._request.cache_dir, os.path.join(self.work, "store"), self._reporter)
         return self._store
 
@@ -124,6 +150,9 @@ class World:
 
     def _whole(self, wheel: IndexWheel | DirectWheel) -> StoredWheel:
         """A wheel in the store, for metadata that cannot be had otherwise."""
+        from holdfast.fetch.download import download_wheel, find_stored  # noqa: PLC0415 - seldom needed
+        from holdfast.fetch.jobs import job_of  # noqa: PLC0415 - as above
+
         job = job_of(wheel)
         found = find_stored(job, self.store, self._reporter)
         return found or download_wheel(job, self.store, self.client, self._reporter, workdir=self.work)
