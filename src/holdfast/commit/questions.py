@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from packaging.utils import NormalizedName
 
@@ -58,10 +58,24 @@ def questions(
     owned = _owned(installed)
     known = set(going)
     return Questions(
-        paths=tuple(dict.fromkeys((*going, *coming))),
+        paths=tuple(dict.fromkeys((*going, *coming, *_aliases(installed, plan)))),
         digests=tuple(path for path in coming if path not in owned and path not in known),
         texts=_disputed(coming, owned),
     )
+
+
+def _aliases(installed: InstalledState, plan: InstallPlan) -> Iterator[str]:
+    """One path for each directory outside of the library in which others have files.
+
+    A symlink may give such a directory a second name (``/usr/local/man`` for ``share/man``), under which their RECORDs
+    list what this change names by the first.
+    """
+    seen = set()
+    for each in staying(installed, plan):
+        for path, entry in recorded(each):
+            if entry.path.startswith(("..", "/")) and (directory := path.rpartition("/")[0]) not in seen:
+                seen.add(directory)
+                yield path
 
 
 def _owned(installed: InstalledState) -> dict[str, str]:

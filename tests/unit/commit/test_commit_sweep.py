@@ -1,0 +1,63 @@
+"""The sweep deletes what RECORDs listed; what somebody put into a directory that left is given back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from holdfast.model.changes import Committed
+from tests.crash.world import Dist, change, scheme_at, tree_of
+from tests.support.faulty_disk import Call, FaultyDisk
+
+A = Dist(name="a", version="1", files={"a/__init__.py": "1", "a/deep/x.py": "x"})
+B = Dist(name="a", version="2", files={"a/__init__.py": "2"})
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    made = os.path.realpath(tmp_path / "env")
+    os.makedirs(f"{made}/lib/python3/site-packages")
+    change(made, (), (A,))
+    return made
+
+
+def files(root: str) -> dict[str, bytes]:
+    return {
+        os.path.join(parent, name): Path(parent, name).read_bytes()
+        for parent, _, names in os.walk(root)
+        for name in names
+    }
+
+
+@pytest.mark.parametrize("new", [(B,), ()], ids=["replaced", "removed"])
+@pytest.mark.parametrize("place", ["a/mine.txt", "a/deep/mine.txt"])
+def test_a_file_that_came_between_the_check_and_the_rename_is_given_back(
+    root: str, place: str, new: tuple[Dist, ...]
+) -> None:
+    """Written at the worst moment: when the journal is published, everything was checked before."""
+    foreign = f"{scheme_at(root).purelib}/{place}"
+
+    def at_the_journal(call: Call) -> bool:
+        if call.paths and call.paths[-1].endswith("/journal") and call.name == "rename":
+            Path(foreign).write_bytes(b"mine")
+        return False
+
+    with FaultyDisk(only=at_the_journal):
+        assert isinstance(change(root, (A,), new), Committed)
+    assert files(root) == tree_of(new, scheme_at(root)) | {foreign: b"mine"}
+
+
+def test_bytecode_that_came_in_that_moment_goes_with_its_module(root: str) -> None:
+    cache = f"{scheme_at(root).purelib}/a/deep/__pycache__"
+
+    def at_the_journal(call: Call) -> bool:
+        if call.paths and call.paths[-1].endswith("/journal") and call.name == "rename":
+            os.makedirs(cache)
+            Path(cache, "x.cpython-311.pyc").write_bytes(b"")
+        return False
+
+    with FaultyDisk(only=at_the_journal):
+        assert isinstance(change(root, (A,), ()), Committed)
+    assert files(root) == {}
