@@ -13,6 +13,7 @@ from holdfast.cli.dispatch import load
 from holdfast.cli.failure import failure_lines
 from holdfast.cli.help import help_text
 from holdfast.cli.listing import chosen, freeze_line, list_columns, list_json, not_frozen
+from holdfast.cli.main import main
 from holdfast.cli.parse import CommandLineError
 from holdfast.errors import NetworkError
 from holdfast.model.installed import InstalledDistribution, InstalledState, RecordEntry
@@ -198,3 +199,12 @@ def test_show_in_pips_fields() -> None:
     assert file_lines(app) == ("Files:", "  a", "  b")
     assert file_lines(lib) == ("Files:", "Cannot locate RECORD or installed-files.txt")
     assert show_json(lib, found, markers)["required_by"] == ["App"]
+
+
+@pytest.mark.parametrize("platform", ["win32", "cygwin"])
+def test_windows_is_refused_with_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: str
+) -> None:
+    monkeypatch.setattr("sys.platform", platform)
+    assert main(["install", "demo"]) == 3
+    assert capsys.readouterr().err == "error: holdfast runs on Linux and macOS; Windows is not supported.\n"

@@ -20,9 +20,9 @@ def entry() -> int:
 
 def main(words: Sequence[str]) -> int:
     """Run one command line; everything that happens ends in an exit code, or in the signal that asked for the end."""
-    if sys.platform == "win32":
-        sys.stderr.write("error: holdfast does not run on Windows.\n")
-        return 2
+    if sys.platform in {"win32", "cygwin"}:
+        sys.stderr.write("error: holdfast runs on Linux and macOS; Windows is not supported.\n")
+        return 3
     if len(words) == 1 and words[0] in {"--version", "-V"}:
         from holdfast import __version__  # noqa: PLC0415 - start-up
 

@@ -1,11 +1,9 @@
-"""Whether this target may be changed at all: Windows, PEP 668, ``--require-virtualenv``.
+"""Whether this target may be changed at all: PEP 668, ``--require-virtualenv``.
 
 Asked by the writing commands, before anything is fetched. Readers never ask.
 """
 
 from __future__ import annotations
-
-import sys
 
 from holdfast.errors import TargetError
 from holdfast.model.target import Target, TargetKind, TargetRequest
@@ -37,13 +35,3 @@ def refuse_unwelcome(target: Target, request: TargetRequest) -> None:
         hint="Make an environment with `holdfast venv`; in a container image that is yours, --break-system-packages.",
         details=tuple(managed.splitlines()),
     )
-
-
-def refuse_windows(platform: str = sys.platform) -> None:
-    """Refuse to start where the promises cannot be kept.
-
-    Raises:
-        TargetError: On Windows.
-    """
-    if platform in {"win32", "cygwin"}:
-        raise TargetError("holdfast runs on Linux and macOS; Windows is not supported.")

@@ -7,7 +7,7 @@ import pytest
 from holdfast.errors import TargetError
 from holdfast.model.target import Target, TargetKind, TargetRequest
 from holdfast.target.locate import locate
-from holdfast.target.policy import refuse_unwelcome, refuse_windows
+from holdfast.target.policy import refuse_unwelcome
 from tests.support.environments import make_venv
 from tests.support.interpreters import this_interpreter
 
@@ -63,9 +63,3 @@ def test_an_environment_of_a_managed_python_is_free(tmp_path: object) -> None:
 def test_a_required_environment(system: Target) -> None:
     with pytest.raises(TargetError, match="--require-virtualenv"):
         refuse_unwelcome(system, TargetRequest(require_virtualenv=True, break_system_packages=True))
-
-
-def test_windows_is_refused_in_one_sentence() -> None:
-    with pytest.raises(TargetError, match="Windows is not supported"):
-        refuse_windows("win32")
-    refuse_windows("linux")
