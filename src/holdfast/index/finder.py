@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +26,7 @@ from holdfast.fetch.pool import Pool, Task
 from holdfast.index.cache import ByteCache, NoCache
 from holdfast.index.confusion import Rivals, rivals_notice
 from holdfast.index.links import FilesByProject, by_project, read_links
-from holdfast.index.metadata import MetadataReader, Whole, cache_key, place_of
+from holdfast.index.metadata import MetadataReader, NeedsWholeError, Whole, cache_key, place_of
 from holdfast.index.page import Page
 from holdfast.index.pages import PageReader, locate
 from holdfast.model.metadata import Metadata
@@ -108,11 +109,15 @@ class Finder(PackageSource):
         _, url = place_of(wheel)
         with self._lock:
             task = self._read.get(url)
-        if task is None:
-            task = Task(lambda: self._metadata.read(wheel))
-            with self._lock:
-                self._read[url] = task
-            task.run()
+        if task is not None:
+            try:
+                return task.result()
+            except NeedsWholeError:
+                pass
+        task = Task(lambda: self._metadata.read(wheel))
+        with self._lock:
+            self._read[url] = task
+        task.run()
         return task.result()
 
     def prefetch(self, names: Iterable[NormalizedName]) -> None:
@@ -123,7 +128,7 @@ class Finder(PackageSource):
             if self._pages.is_fresh(self._indexes[0], name):
                 continue  # decoding in a thread would gain nothing
             with self._lock:
-                self._found[name] = self._pool.submit(lambda name=name: self._search(name))  # type: ignore[misc] # binds
+                self._found[name] = self._pool.submit(partial(self._search, name))
 
     def prefetch_metadata(self, wheels: Iterable[IndexWheel]) -> None:
         """Ask for metadata that is not in the cache; see ``PackageSource``."""
@@ -135,7 +140,7 @@ class Finder(PackageSource):
             if key is not None and self._cache.read_metadata(key) is not None:
                 continue
             with self._lock:
-                self._read[url] = self._pool.submit(lambda wheel=wheel: self._metadata.read(wheel))  # type: ignore[misc] # binds
+                self._read[url] = self._pool.submit(partial(self._metadata.read, wheel, ahead=True))
 
     def close(self, *, hurried: bool = False) -> None:
         """Stop fetching ahead, end the threads, tell of other indexes' higher versions.
@@ -177,13 +182,10 @@ class Finder(PackageSource):
         """Look, aside, whether an index that comes later has a higher version (dependency confusion)."""
         others = self._indexes[self._indexes.index(winner) + 1 :]
         for other in others:
-            self._rivals.append(
-                self._comparers.submit(
-                    lambda other=other: Rivals.of(  # type: ignore[misc] # binds
-                        name, winner, page, other, self._pages.page(other, name)
-                    )
-                )
-            )
+            self._rivals.append(self._comparers.submit(partial(self._rivals_at, other, name, winner, page)))
+
+    def _rivals_at(self, other: str, name: NormalizedName, winner: str, page: Page) -> Rivals | None:
+        return Rivals.of(name, winner, page, other, self._pages.page(other, name))
 
 
 def _within(seconds: float, tasks: Iterable[Task[Rivals | None]]) -> tuple[Rivals, ...]:

@@ -30,9 +30,13 @@ from holdfast.model.resolution import DirectWheel, IndexWheel
 from holdfast.model.stored import StoredWheel
 
 Whole = Callable[[IndexWheel | DirectWheel], StoredWheel]
-"""Downloads a wheel to the store: the last resort."""
+"""Downloads a wheel to the store: the last resort. Called by the asking thread first, from then on by any."""
 
 _CHECKED = ("sha256", "sha384", "sha512", "sha224", "sha1", "md5")
+
+
+class NeedsWholeError(Exception):
+    """Only the wheel itself can tell, and the asking thread has to be the first to fetch one."""
 
 
 class MetadataReader:
@@ -51,11 +55,17 @@ class MetadataReader:
         self._whole = whole
         self._reporter = reporter
         self._ranges = RangeReader(client)
+        self._primed = False
 
-    def read(self, wheel: IndexWheel | DirectWheel) -> Metadata:
+    def read(self, wheel: IndexWheel | DirectWheel, *, ahead: bool = False) -> Metadata:
         """The metadata of one wheel.
 
+        Args:
+            wheel: Which.
+            ahead: Nobody waits for it yet, and this is not the asking thread.
+
         Raises:
+            NeedsWholeError: ``ahead``, and no wheel was downloaded yet by the asking thread.
             NetworkError: The wheel is not there, or its server fails.
             IntegrityError: The sidecar has not its promised hash, or the wheel is none.
             UnsatisfiableError: The metadata cannot be used.
@@ -64,7 +74,7 @@ class MetadataReader:
         key = None if url.startswith("file:") else cache_key(wheel)
         if key is not None and (kept := self.kept(key)) is not None:
             return kept
-        metadata = self._obtain(wheel, filename, url)
+        metadata = self._obtain(wheel, filename, url, ahead=ahead)
         check_identity(filename, metadata)
         if key is not None:
             self._cache.write_metadata(key, encode(metadata))
@@ -78,7 +88,7 @@ class MetadataReader:
         except ValueError:
             return None
 
-    def _obtain(self, wheel: IndexWheel | DirectWheel, filename: str, url: str) -> Metadata:
+    def _obtain(self, wheel: IndexWheel | DirectWheel, filename: str, url: str, *, ahead: bool) -> Metadata:
         if url.startswith("file:"):
             return _parse(_local(filename, path_of(url)), filename, url)
         if isinstance(wheel, IndexWheel) and wheel.file.sidecar is not None:
@@ -94,7 +104,11 @@ class MetadataReader:
             ) from error
         if data is not None:
             return _parse(data, filename, url)
-        return read_stored_metadata(self._whole(wheel))
+        if ahead and not self._primed:
+            raise NeedsWholeError
+        stored = self._whole(wheel)
+        self._primed = True
+        return read_stored_metadata(stored)
 
     def _sidecar(self, url: str, hashes: tuple[Hash, ...]) -> bytes | None:
         """The bytes of ``URL.metadata`` (PEP 658); None: announced, but not there."""

@@ -23,6 +23,7 @@ _ANCHOR = re.compile(rf"<a\s{_INSIDE}>", re.IGNORECASE)
 _META = re.compile(rf"<meta\s{_INSIDE}>", re.IGNORECASE)
 _BASE = re.compile(rf"<base\s{_INSIDE}>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]++)(?:\s*+=\s*+(?:"([^"]*+)"|'([^']*+)'|([^\s"'<>]++)))?+""")
+_SHA256 = re.compile(r"sha256=[0-9a-f]{64}")
 _FIRST = re.compile(r"<a\s", re.IGNORECASE)
 _TAG = re.compile(r"<(?:title|style|script)\b.*?</[^>]*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _SAYS_LINKS = re.compile(r"links\s+for|simple\s+index", re.IGNORECASE)
@@ -86,13 +87,19 @@ def _file(filename: str, url: str, fragment: str, attributes: dict[str, str], or
     return ReleaseFile(
         filename=filename,
         url=url,
-        hashes=Hash.from_fragment(fragment) if fragment else (),
+        hashes=_hashes(fragment) if fragment else (),
         requires_python=attributes.get("data-requires-python") or None,
         yanked=attributes.get("data-yanked"),
         upload_time=attributes.get("data-upload-time") or None,
         sidecar=None if sidecar is None or sidecar == "false" else Hash.from_fragment(sidecar),
         origin=origin,
     )
+
+
+def _hashes(fragment: str) -> tuple[Hash, ...]:
+    if _SHA256.fullmatch(fragment):  # nearly all are; this is worth a fifth of the page's time
+        return (Hash(algorithm="sha256", digest=fragment[7:]),)
+    return Hash.from_fragment(fragment)
 
 
 def _attributes(inside: str) -> dict[str, str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 import zipfile
 from dataclasses import replace
 
@@ -12,12 +13,13 @@ from holdfast.events import Detail
 from holdfast.fetch.download import download_wheel, download_wheels
 from holdfast.fetch.http import Client
 from holdfast.fetch.jobs import job_of, job_of_pin
+from holdfast.index.finder import Finder
 from holdfast.index.metadata import MetadataReader
 from holdfast.index.metadata_text import decode, encode
 from holdfast.model.hashes import Hash
 from holdfast.model.metadata import Metadata, parse_metadata
 from holdfast.model.release import ReleaseFile
-from holdfast.model.request import Network
+from holdfast.model.request import Network, Sources
 from holdfast.model.requirement import parse_direct_url
 from holdfast.model.resolution import DirectWheel, IndexWheel, Pin
 from holdfast.model.stored import StoredWheel
@@ -129,6 +131,25 @@ def test_the_whole_wheel_goes_last_and_is_kept(index: Index, reading: Reading) -
     assert reading.whole == [file.filename]
     assert reading.store.get(file.hashes["sha256"]) is not None
     assert os.listdir(reading.work) == []
+
+
+def test_the_asking_thread_is_the_first_to_fetch_a_wheel_whole(index: Index, reading: Reading) -> None:
+    files = index.add(*(pkg("a", f"{number}.0", files={"a/blob.bin": bytes(900_000)}) for number in range(4)))
+    index.on("/files/*", Status(code=501))
+    threads = []
+
+    def whole(wheel: IndexWheel | DirectWheel) -> StoredWheel:
+        threads.append(threading.current_thread())
+        index.behave_well()
+        with Client(NETWORK) as client:
+            return download_wheel(job_of(wheel), reading.store, client, workdir=reading.work)
+
+    wheels = [listed(index, replace(file, sidecar_said=None)) for file in files]
+    with Client(NETWORK) as client, Finder(Sources(indexes=()), client, whole=whole) as finder:
+        finder.prefetch_metadata(wheels)
+        versions = [str(finder.metadata(wheel).version) for wheel in wheels]
+    assert versions == ["0.0", "1.0", "2.0", "3.0"]
+    assert threads[0] is threading.main_thread()
 
 
 def test_a_wheel_that_is_gone(index: Index, reading: Reading) -> None:
