@@ -95,6 +95,7 @@ class Settlement:
         self._stay = self._by_path(stay)
         self._leave = self._by_path(leave)
         self._settled = Settled(stays=self._stay.keys())
+        self._within: dict[str, bool] = {}
         self._clashes: list[str] = []
         self._clashing: set[NormalizedName] = set()
         self._unowned: list[str] = []
@@ -126,7 +127,7 @@ class Settlement:
     def _let_go(self) -> None:
         outside: dict[NormalizedName, list[str]] = {}
         for path, owned in self._leave.items():
-            if not is_inside(self._target.scheme, path) or self._protected(path):
+            if not self._inside(path) or self._protected(path):
                 outside.setdefault(owned.names[0], []).append(path)
             elif path not in self._stay:
                 self._settled.going[path] = owned.names
@@ -137,6 +138,12 @@ class Settlement:
                 "left alone."
             )
 
+    def _inside(self, path: str) -> bool:
+        parent = path.rpartition("/")[0]
+        if parent not in self._within:
+            self._within[parent] = is_inside(self._target.scheme, path)
+        return self._within[parent]
+
     def _protected(self, path: str) -> bool:
         """The interpreter and what makes the environment one belong to no distribution, whatever a RECORD says."""
         parent, _, name = path.rpartition("/")
@@ -146,7 +153,7 @@ class Settlement:
 
     def _bring(self, name: NormalizedName, file: PlacedFile) -> None:
         path = self._names.real(placed(self._target.scheme, file))
-        if not is_inside(self._target.scheme, path):
+        if not self._inside(path):
             raise HarmError(
                 f"{name} would write through a symlink to {path!r}, outside of the environment.",
                 hint="Replace the symlink by a directory, or leave the project out.",

@@ -136,7 +136,7 @@ class _Walk:
             self._layout.blocked[path] = next(self._coming[each].owners for each in self._files(path))
 
     def _move(self, kind: StepKind, path: str, *, old_directory: bool = False) -> None:
-        contents = tuple((each[len(path) + 1 :], self._coming[each].file) for each in self._files(path))
+        files = tuple(self._files(path))
         looked = tuple(self._directories(path)) if old_directory else ()
         if old_directory:
             gone = {
@@ -148,7 +148,7 @@ class _Walk:
         else:
             gone = {path} if kind is not StepKind.PLACE else set()
         owners: dict[NormalizedName, None] = {}
-        for each in self._files(path):
+        for each in files:
             owners.update(dict.fromkeys(self._coming[each].owners))
         for each in sorted(gone):
             owners.update(dict.fromkeys(self._going.get(each, ())))
@@ -160,9 +160,9 @@ class _Walk:
             Move(
                 path=path,
                 kind=kind,
-                directory=path in self._below if contents else old_directory,
+                directory=path in self._below if files else old_directory,
                 owners=tuple(owners),
-                contents=contents,
+                contents=tuple((each[len(path) + 1 :], self._coming[each].file) for each in files),
                 listed=frozenset(each[len(path) + 1 :] for each in gone),
                 looked=looked,
             )
