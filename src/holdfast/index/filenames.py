@@ -31,6 +31,11 @@ def filename_of(url: str) -> str:
     return unquote(last) if "%" in last else last
 
 
+def is_reachable(url: str, page_url: str) -> bool:
+    """Whether a link may be followed: to a server, or from a local page to a local file; never from a server to one."""
+    return url.startswith(("https://", "http://")) or (url.startswith("file:") and page_url.startswith("file:"))
+
+
 def project_of(filename: str) -> NormalizedName | None:
     """The project that a wheel or sdist is of, by its name alone; None if it is neither."""
     name, _ = _parts(filename)

@@ -11,7 +11,7 @@ from html import unescape
 from urllib.parse import urljoin
 
 from holdfast.errors import IntegrityError
-from holdfast.index.filenames import filename_of, is_distribution
+from holdfast.index.filenames import filename_of, is_distribution, is_reachable
 from holdfast.index.page import Page, is_supported, status_of
 from holdfast.index.simple_json import unsupported
 from holdfast.model.hashes import Hash
@@ -78,7 +78,8 @@ def _files(text: str, url: str, origin: str) -> tuple[ReleaseFile, ...]:
             )
         except ValueError:
             continue  # a malformed host
-        found.append(_file(filename, absolute, fragment, attributes, origin))
+        if is_reachable(absolute, url):
+            found.append(_file(filename, absolute, fragment, attributes, origin))
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import urljoin
 
 from holdfast.errors import IntegrityError
+from holdfast.index.filenames import is_reachable
 from holdfast.index.page import Page, is_supported, status_of
 from holdfast.model.hashes import Hash
 from holdfast.model.release import ReleaseFile
@@ -44,8 +45,9 @@ def parse_json(data: bytes, *, url: str, origin: str) -> Page:
         raise _fault(url, "files is not a list")
     status = root.get("project-status")
     word = status.get("status") if isinstance(status, dict) else status
+    found = [_file(entry, f"files[{number}]", url, origin) for number, entry in enumerate(files)]
     return Page(
-        files=tuple(_file(entry, f"files[{number}]", url, origin) for number, entry in enumerate(files)),
+        files=tuple(file for file in found if is_reachable(file.url, url)),
         status=status_of(word if isinstance(word, str) else ""),
     )
 

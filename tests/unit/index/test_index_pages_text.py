@@ -154,6 +154,15 @@ def test_a_higher_major_is_refused() -> None:
         of_json(meta={"api-version": "2.1"}, files=[])
 
 
+def test_a_server_cannot_point_at_files_of_this_machine() -> None:
+    for url in ("file:///etc/a-1.tar.gz", "ftp://host/a-1.tar.gz", "data:,a-1.tar.gz"):
+        assert not html(f'<a href="{url}">a</a><a href="a-2.tar.gz">a</a>').files[1:]
+        assert not of_json(files=[{"filename": "a-1.tar.gz", "url": url, "hashes": {}}]).files
+    base = '<base href="file:///etc/"><a href="a-1.tar.gz">a</a>'
+    assert not parse_links(base, url=URL, origin="i")
+    assert parse_links(base, url="file:///srv/index.html", origin="i")
+
+
 def test_project_status() -> None:
     meta = '<meta name="pypi:project-status" content="{}"><a href="a-1.tar.gz">a</a>'
     assert html(meta.format("quarantined")).status is ProjectStatus.QUARANTINED
