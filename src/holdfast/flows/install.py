@@ -17,6 +17,7 @@ from holdfast.model.request import InstallRequest
 from holdfast.model.resolution import Resolution
 from holdfast.plan.breaking import refuse_breaking
 from holdfast.plan.diff import changing, diff
+from holdfast.plan.yanked import yanked_notices
 from holdfast.resolve.problem import Problem
 from holdfast.resolve.solver import solve
 from holdfast.target.locate import locate
@@ -44,7 +45,11 @@ def install(request: InstallRequest, reporter: Reporter) -> InstallReport:
                 plan = diff(installed, resolution, request.resolve)
                 refuse_breaking(installed, plan, target.interpreter.markers, request.policy.allow_breaking)
                 report = InstallReport(
-                    target=target, resolution=resolution, actions=plan.actions, dry_run=request.dry_run
+                    target=target,
+                    resolution=resolution,
+                    actions=plan.actions,
+                    dry_run=request.dry_run,
+                    notices=tuple(yanked_notices(plan.actions)),
                 )
                 if request.dry_run or not plan.actions:
                     return report
