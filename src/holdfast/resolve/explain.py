@@ -46,7 +46,7 @@ class _Explanation:
         asked_missing = [item for item in missing if isinstance(item.cause, Asked)]
         clash = self._clash(requirements)
         if asked_missing or (missing and clash is None):
-            return self._missing((asked_missing or missing)[0])
+            return self._missing(min(asked_missing or missing, key=self._remoteness))
         if clash is not None:
             return self._conflict(clash)
         unusable = [item for item in self._leaves if isinstance(item.cause, Unusable)]

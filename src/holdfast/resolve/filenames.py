@@ -14,6 +14,8 @@ BuildTag = tuple[int, str]
 NO_BUILD: BuildTag = (-1, "")
 SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar.Z")
 _PARTS = (2, 3)
+_SPLIT = 4
+"""Name with version (and build), and three tags."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ def split_wheel_name(filename: str) -> WheelName | None:
     if not filename.endswith(".whl"):
         return None
     parts = filename[:-4].rsplit("-", 3)
-    if len(parts) != 4:  # noqa: PLR2004 - name with version, and three tags
+    if len(parts) != _SPLIT:
         return None
     head = parts[0].split("-")
     if len(head) not in _PARTS:
@@ -86,6 +88,14 @@ class TagRanks:
     def __init__(self, tags: tuple[str, ...]) -> None:
         self._ranks = {tag: rank for rank, tag in reversed(tuple(enumerate(tags)))}
         self._known: dict[tuple[str, str, str], int | None] = {}
+
+    def rank_of_filename(self, filename: str) -> int | None:
+        """As `rank`, for a wheel's file name, which is looked at no further; None also when it has no tags.
+
+        This is the first question about each of the thousands of files of a page, and for most the last.
+        """
+        parts = filename[:-4].rsplit("-", 3)
+        return self.rank((parts[1], parts[2], parts[3])) if len(parts) == _SPLIT else None
 
     def rank(self, tags: tuple[str, str, str]) -> int | None:
         """0 for the best tag; None when the target cannot use the wheel."""

@@ -17,6 +17,10 @@ from holdfast.resolve.filenames import SDIST_SUFFIXES, BuildTag, TagRanks, parse
 from holdfast.resolve.problem import Problem
 
 
+_DASHES = 4
+"""A wheel's file name has so many at least."""
+
+
 class Refusal(StrEnum):
     """Why a file cannot be used."""
 
@@ -97,20 +101,22 @@ class FileRules:
 
     def judge(self, name: NormalizedName, file: ReleaseFile) -> Fit | Refusal:
         """The verdict on one file."""
-        wheel = split_wheel_name(file.filename)
-        if wheel is None:
-            return Refusal.SDIST if file.filename.endswith(SDIST_SUFFIXES) else Refusal.NAME
-        rank = self.tags.rank(wheel.tags)
+        filename = file.filename
+        if not filename.endswith(".whl"):
+            return Refusal.SDIST if filename.endswith(SDIST_SUFFIXES) else Refusal.NAME
+        rank = self.tags.rank_of_filename(filename)
         if rank is None:
-            return Refusal.TAGS
+            return Refusal.TAGS if filename.count("-") >= _DASHES else Refusal.NAME
         if not self.python(file.requires_python):
             return Refusal.PYTHON
-        version = self.version(wheel.version)
-        if version is None or self._name(wheel.project) != name:
-            return Refusal.NAME
-        return self._fit(name, Fit(file=file, version=version, rank=rank, build=wheel.build))
+        return self._fit(name, file, rank)
 
-    def _fit(self, name: NormalizedName, fit: Fit) -> Fit | Refusal:
+    def _fit(self, name: NormalizedName, file: ReleaseFile, rank: int) -> Fit | Refusal:
+        wheel = split_wheel_name(file.filename)
+        version = None if wheel is None else self.version(wheel.version)
+        if wheel is None or version is None or self._name(wheel.project) != name:
+            return Refusal.NAME
+        fit = Fit(file=file, version=version, rank=rank, build=wheel.build)
         if self._formats.forbids_wheels(name):
             return Refusal.FORBIDDEN
         allowed = self._hashes.get(name)
