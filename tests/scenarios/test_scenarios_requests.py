@@ -151,9 +151,10 @@ def test_constraints_hold_for_what_is_required_too_and_ask_for_nothing(world: Wo
 def test_hashes_in_a_file_hold_for_everything(world: World) -> None:
     alpha, beta = pkg("alpha", requires=("beta",)), pkg("beta")
     world.add(alpha, beta)
-    both = f"alpha==1.0 --hash=sha256:{sha256(alpha)}\nbeta==1.0 \\\n  --hash=sha256:{'0' * 64} \\\n  --hash=sha256:{sha256(beta)}\n"
+    one = f"alpha==1.0 --hash=sha256:{sha256(alpha)}\n"
+    both = f"{one}beta==1.0 \\\n  --hash=sha256:{'0' * 64} \\\n  --hash=sha256:{sha256(beta)}\n"
     world.sandbox.write("requirements.txt", both)
-    world.sandbox.write("half.txt", both.splitlines()[0] + "\n")
+    world.sandbox.write("half.txt", one)
     world.sandbox.write("wrong.txt", f"beta==1.0 --hash=sha256:{'1' * 64}\n")
     told(world.install("-r", "half.txt", code=1), cause="beta")
     done = told(world.install("-r", "wrong.txt", code=1), cause="hash")
@@ -177,11 +178,7 @@ def test_options_in_a_requirements_file_count(world: World) -> None:
 
 def test_a_requirements_file_that_is_wrong_is_named_with_its_line(world: World) -> None:
     world.sandbox.write("requirements.txt", "alpha\nbeta >=< 1\n")
-    told(world.install("-r", "requirements.txt", code=2), cause="requirements.txt")
-    assert (
-        ":2" in world.install("-r", "requirements.txt", code=2).stderr
-        or "line 2" in world.install("-r", "requirements.txt", code=2).stderr
-    )
+    told(world.install("-r", "requirements.txt", code=2), cause="requirements.txt:2")
     told(world.install("-r", "absent.txt", code=2), cause="absent.txt")
 
 

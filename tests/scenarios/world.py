@@ -27,9 +27,12 @@ FAILED = "failed. Nothing was changed."
 def run_here(sandbox: Sandbox, *args: str, env: Mapping[str, str | None] | None = None) -> Completed:
     """Run holdfast's command door in this process, in the environment and directory that a process would have."""
     out, err = io.StringIO(), io.StringIO()
-    with _surroundings(sandbox.env(**(env or {})), sandbox.cwd):
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = run_guarded(args)
+    with (
+        _surroundings(sandbox.env(**(env or {})), sandbox.cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = run_guarded(args)
     return Completed(args=("holdfast", *args), returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
 
