@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_OBJECTS = 100_000
+"""Between two looks for cycles: reading index pages makes that many values that live on, and few cycles."""
 
 
 def entry() -> int:
@@ -15,6 +20,7 @@ def entry() -> int:
     Returns:
         The exit code (``docs/reference/exit-codes.md``).
     """
+    gc.set_threshold(_OBJECTS)
     return main(sys.argv[1:])
 
 

@@ -11,10 +11,12 @@ connections before (no other thread lives during a commit); the tools come back 
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
 from holdfast.flows.session import Session
 from holdfast.model.hashes import Hash
@@ -71,6 +73,7 @@ class World(PackageSource):
         self._source: Finder | None = None
         self._store: WheelStore | None = None
         self._work: str | None = None
+        self._making = threading.RLock()  # metadata that only a whole wheel has may be asked for by several threads
 
     @property
     def client(self) -> Client:
@@ -118,21 +121,24 @@ class World(PackageSource):
     @property
     def work(self) -> str:
         """The work area, made now if it is not there."""
-        if self._work is None:
-            from holdfast.stage.workarea import work_area  # noqa: PLC0415 - only when something is fetched
+        with self._making:
+            if self._work is None:
+                from holdfast.stage.workarea import work_area  # noqa: PLC0415 - only when something is fetched
 
-            area = work_area(self.target, command=self._request.command, reporter=self._reporter)
-            self._work = self._stack.enter_context(self._signals.shield(area))
-        return self._work
+                area = work_area(self.target, command=self._request.command, reporter=self._reporter)
+                self._work = self._stack.enter_context(self._signals.shield(area))
+            return self._work
 
     @property
     def store(self) -> WheelStore:
         """The wheels."""
-        if self._store is None:
-            from holdfast.store.wheels import WheelStore  # noqa: PLC0415 - only when something is fetched
+        with self._making:
+            if self._store is None:
+                from holdfast.store.wheels import WheelStore  # noqa: PLC0415 - only when something is fetched
 
-            self._store = WheelStore.open(self._request.cache_dir, os.path.join(self.work, "store"), self._reporter)
-        return self._store
+                own = os.path.join(self.work, "store")
+                self._store = WheelStore.open(self._request.cache_dir, own, self._reporter)
+            return self._store
 
     def required_hashes(self, name: NormalizedName) -> tuple[Hash, ...]:
         """What the user demands of a project's file with ``--hash``."""
@@ -153,6 +159,8 @@ class World(PackageSource):
         from holdfast.fetch.download import download_wheel, find_stored  # noqa: PLC0415 - seldom needed
         from holdfast.fetch.jobs import job_of  # noqa: PLC0415 - as above
 
-        job = job_of(wheel)
+        filename = wheel.filename if isinstance(wheel, DirectWheel) else wheel.file.filename
+        name = canonicalize_name(filename.partition("-")[0])
+        job = replace(job_of(wheel), allow_bad_record=name in self._request.policy.allow_bad_record)
         found = find_stored(job, self.store, self._reporter)
         return found or download_wheel(job, self.store, self.client, self._reporter, workdir=self.work)
