@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from holdfast.cli.door import Context
+    from holdfast.cli.context import Context
     from holdfast.cli.parse import Parsed
     from holdfast.config.settings import Setting
 

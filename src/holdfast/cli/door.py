@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 
+from holdfast.cli.context import Context
 from holdfast.errors import NOTHING_CHANGED, HoldfastError, InterruptedBySignal, TargetError
 
 TYPE_CHECKING = False
@@ -24,17 +25,6 @@ if TYPE_CHECKING:
 
 BUG = 70
 """EX_SOFTWARE of sysexits.h: outside the codes that say something about the request."""
-
-
-class Context:
-    """What is known of the command so far, for messages about its failure."""
-
-    __slots__ = ("command", "json", "usage")
-
-    def __init__(self) -> None:
-        self.command = ""
-        self.usage = "usage: holdfast COMMAND [options]"
-        self.json = False
 
 
 class _Asked(KeyboardInterrupt):
