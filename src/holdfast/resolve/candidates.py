@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from holdfast.model.release import ProjectListing
 from holdfast.model.requirement import DirectUrl
-from holdfast.model.resolution import DirectWheel, Source
+from holdfast.model.resolution import Source
 from holdfast.resolve.incompatibility import ABSENT
 
 
@@ -116,8 +116,3 @@ def pins(specifier: SpecifierSet) -> bool:
     return any(
         item.operator == "===" or (item.operator == "==" and not item.version.endswith(".*")) for item in specifier
     )
-
-
-def is_direct(candidate: Candidate) -> bool:
-    """Whether it comes from a URL that somebody named."""
-    return isinstance(candidate.source, DirectWheel) or bool(candidate.url)

@@ -10,6 +10,7 @@ from holdfast.model.hashes import Hash
 from holdfast.model.installed import InstalledDistribution, InstalledState
 from holdfast.model.request import ResolvePolicy, UpgradeStrategy
 from holdfast.model.requirement import DirectUrl
+from holdfast.resolve.words import without_credentials
 
 
 class Keeping:
@@ -47,7 +48,7 @@ class Keeping:
         if distribution is None or distribution.direct_url is None:
             return None
         record = distribution.direct_url
-        if record.get("url") != direct.url:
+        if without_credentials(str(record.get("url"))) != without_credentials(direct.url):
             return None
         if direct.hashes:
             same = not _archive_hashes(record).isdisjoint(direct.hashes)

@@ -48,6 +48,7 @@ class Releases:
         self._reporter = reporter
         self._listings: dict[NormalizedName, ProjectListing] = {}
         self._releases: dict[NormalizedName, tuple[Candidate, ...]] = {}
+        self._directs: dict[tuple[NormalizedName, str], Candidate | str] = {}
 
     def known(self, name: NormalizedName) -> ProjectListing | None:
         """The listing of a project, if it was asked for."""
@@ -90,6 +91,12 @@ class Releases:
 
     def direct(self, name: NormalizedName, url: DirectUrl) -> Candidate | str:
         """The one release that a URL leads to, or why it leads to none."""
+        key = name, url.url
+        if key not in self._directs:
+            self._directs[key] = self._direct(name, url)
+        return self._directs[key]
+
+    def _direct(self, name: NormalizedName, url: DirectUrl) -> Candidate | str:
         filename = url_filename(url.url)
         wheel = split_wheel_name(filename)
         version = self._rules.version(wheel.version) if wheel is not None else None

@@ -16,7 +16,6 @@ from holdfast.model.request import FormatControl
 from holdfast.resolve.filenames import SDIST_SUFFIXES, BuildTag, TagRanks, parse_version, split_wheel_name
 from holdfast.resolve.problem import Problem
 
-
 _DASHES = 4
 """A wheel's file name has so many at least."""
 

@@ -20,6 +20,12 @@ def printable_url(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+def without_credentials(url: str) -> str:
+    """A URL without user and password, as ``direct_url.json`` keeps it (PEP 610)."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def requirement_words(requirement: Requirement) -> str:
     """A requirement without its marker: ``'django[argon2]>=5'``."""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""

@@ -139,6 +139,7 @@ def test_a_url_that_leads_nowhere_says_why(world: PackageWorld, url: str, reason
     ("asked", "record", "kept"),
     [
         (URL, {"url": URL, "archive_info": {}}, True),
+        (URL.replace("//", "//user:word@"), {"url": URL, "archive_info": {}}, True),
         (URL, {"url": "https://else.test/lib-5.0-py3-none-any.whl", "archive_info": {}}, False),
         (f"{URL}#{digest('a')}".replace("sha256:", "sha256="), {"url": URL, "archive_info": {}}, False),
         (
@@ -159,7 +160,7 @@ def test_the_same_url_and_hash_is_already_there(
     record: dict[str, object],
     kept: bool,  # noqa: FBT001 - a parameter of the table
 ) -> None:
-    world.add("lib", "5.0", url=URL)
+    world.add("lib", "5.0", url=asked.partition("#")[0])
     there = installed((metadata("lib", "5.0"), record))
     (pin,) = world.resolve(f"lib @ {asked}", installed=there).pins
     assert isinstance(pin.source, AlreadyInstalled) == kept
