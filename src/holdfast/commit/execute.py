@@ -116,9 +116,8 @@ class _Commit:
                 raise  # a bug of ours: the environment is as before, the traceback helps us
             raise _failed(error) from error
         # DISK: no journal: NEW is in force, whatever happens from here
-        return Committed(
-            waited=self._held.waited, held=self._held.seconds, synced=self._synced, durable=self._last_sync()
-        )
+        durable = self._last_sync()
+        return Committed(waited=self._held.waited, held=self._held.seconds, synced=self._synced, durable=durable)
 
     def _step(self, prepared: _Prepared, stop: Callable[[], bool]) -> bool:
         """Make all steps; False: asked to stop."""
@@ -135,7 +134,11 @@ class _Commit:
             CommitError: Nothing was changed.
         """
         try:
-            linked = keep_old(self._changes.steps, self._doors, self._rooms)
+            try:
+                linked = keep_old(self._changes.steps, self._doors, self._rooms)
+            except FileNotFoundError as error:
+                self._held.check()
+                return Moved(why=f"{error.filename} is gone")
             # DISK: the old versions of files to be replaced have a second name in old/
             journal = journal_of(
                 self._tx.id,
@@ -143,9 +146,6 @@ class _Commit:
                 self._changes,
                 identities_of(self._changes.steps, self._rooms),
             )
-        except FileNotFoundError as error:
-            self._held.check()
-            return Moved(why=f"{error.filename} is gone")
         except OSError as error:
             raise CommitError(_words(error)) from error
         content = to_bytes(journal)

@@ -3,6 +3,9 @@
 An existing directory moves as one entry only when everything in it goes with this transaction, bytecode excepted; else
 it is descended, and what is foreign stays. A directory that does not exist comes as one entry. A scheme directory, and
 what leads to one, never leaves.
+
+Limits: bytecode that an import writes for a single module between the survey and the commit outlives that module.
+Names are compared as they are written: on a file system that folds case, a clash in case alone shows at the step.
 """
 
 from __future__ import annotations

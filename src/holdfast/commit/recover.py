@@ -72,7 +72,7 @@ def find_journals(target: Target) -> tuple[FoundJournal, ...]:
             continue
         for name in sorted(names):
             path = os.path.join(library, name)
-            if is_transaction_name(name) and disk.lexists(os.path.join(path, JOURNAL)):
+            if is_transaction_name(name) and _has_journal(path):
                 owner = _owner(path)
                 found.append(FoundJournal(path=path, owner=owner, verdict=_verdict(owner)))
     return tuple(found)
@@ -159,6 +159,13 @@ def _rooms(journal: Journal, found: FoundJournal, target: Target) -> list[tuple[
             )
         rooms.append((path, keys))
     return rooms
+
+
+def _has_journal(path: str) -> bool:
+    try:
+        return disk.lexists(os.path.join(path, JOURNAL))
+    except OSError:
+        return True  # it may not be looked into: whoever recovers will say so
 
 
 def _owner(path: str) -> OwnerRecord | None:
