@@ -23,6 +23,9 @@ from holdfast.resolve.incompatibility import (
 from holdfast.resolve.requires import Requires, UnusableError
 from holdfast.resolve.source import PackageSource
 
+_PATIENCE, _AHEAD = 3, 63
+"""From the third release tried to the 63rd, at each doubling, as many are asked for ahead."""
+
 
 def extra_package(name: NormalizedName, extra: NormalizedName) -> str:
     """The package that stands for an extra of a project."""
@@ -68,6 +71,7 @@ class World:
         self._mentioned: dict[str, tuple[Incompatibility, ...]] = {}
         self._followed: dict[tuple[str, int], tuple[Incompatibility, ...]] = {}
         self._split: dict[str, tuple[NormalizedName, NormalizedName | None]] = {}
+        self._tries: dict[NormalizedName, int] = {}
         self._hinted: set[NormalizedName] = set()
         self._prerelease_askers: dict[NormalizedName, list[tuple[str, int]]] = {}
 
@@ -101,10 +105,16 @@ class World:
         return extra is None or name in decided
 
     def choose(self, package: str, allowed: int, decided: Mapping[str, int]) -> int:
-        """Installed where that is preferred, then the newest of what needs no excuse."""
+        """The best state of a project; an extra has but one."""
         name, extra = self._parts(package)
         if extra is not None:
             return PRESENT
+        states = self._best(name, allowed, decided)
+        self._look_ahead(name, states)
+        return 1 << (states.bit_length() - 1)
+
+    def _best(self, name: NormalizedName, allowed: int, decided: Mapping[str, int]) -> int:
+        """Installed where that is preferred, else what needs no excuse: the highest is the newest."""
         preferred = self._catalogue.preferred(name) & allowed
         if preferred:
             return preferred
@@ -113,8 +123,22 @@ class World:
         prereleases = project.of(Standing.PRERELEASE) & allowed
         if prereleases and (not best or (prereleases > best and self._asked_for_prereleases(name, decided))):
             best |= prereleases
-        best = best or project.of(Standing.YANKED) & allowed or allowed & ~ABSENT
-        return 1 << (best.bit_length() - 1)
+        return best or project.of(Standing.YANKED) & allowed or allowed & ~ABSENT
+
+    def _look_ahead(self, name: NormalizedName, states: int) -> None:
+        """A project of which one release after the other is tried: hint at the next ones, more each time."""
+        self._tries[name] = tries = self._tries.get(name, 0) + 1
+        if tries & (tries + 1) or not _PATIENCE <= tries <= _AHEAD:
+            return
+        project = self._catalogue.project(name)
+        wheels: list[IndexWheel] = []
+        while states and len(wheels) <= tries:
+            state = 1 << (states.bit_length() - 1)
+            states &= ~state
+            source = project.candidate(state).source
+            if isinstance(source, IndexWheel):
+                wheels.append(source)
+        self._source.prefetch_metadata(tuple(wheels))
 
     def follow(self, package: str, state: int, decided: Mapping[str, int]) -> Sequence[Incompatibility]:
         """The requirements of a release, or of an extra of the release that is decided."""
@@ -222,7 +246,7 @@ class World:
             for requirement in asked:
                 states &= self._catalogue.allow(requirement)[0]
             if states:
-                source = self._catalogue.project(name).candidate(self.choose(name, states, {})).source
+                source = self._catalogue.project(name).candidate(self._best(name, states, {})).source
                 if isinstance(source, IndexWheel):
                     wheels.append(source)
         if wheels:

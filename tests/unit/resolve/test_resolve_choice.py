@@ -178,6 +178,17 @@ def test_the_status_of_a_project_is_said(world: PackageWorld) -> None:
     assert recorder.texts(Notice) == ["lib is marked as archived by its index."]
 
 
+def test_releases_tried_one_after_the_other_are_asked_for_ahead() -> None:
+    world = PackageWorld()
+    world.add("lib", "1")
+    for number in range(40):
+        world.add("app", str(number), ["lib>1"] if number else ["lib"])
+    assert world.solve("app", "lib")["app"] == "0"
+    read, hinted = (list(dict.fromkeys(names)) for names in (world.read, world.hinted_wheels))
+    assert set(read) <= set(hinted)
+    assert hinted[2:6] == [f"app-{number}-py3-none-any.whl" for number in (38, 37, 36, 35)]
+
+
 def test_listings_and_likely_metadata_are_asked_for_ahead(world: PackageWorld) -> None:
     world.add("app", "1.0", ["lib", "more", "lib>=1"])
     world.add("more", "1.0")
