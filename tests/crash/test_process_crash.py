@@ -54,10 +54,12 @@ class Bench:
         shutil.rmtree(self.venv.root)
         shutil.copytree(self._kept, self.venv.root, symlinks=True)
 
-    def killed_at(self, point: Point) -> None:
+    def killed_at(self, point: Point) -> bool:
+        """Whether it was: runs differ by a call or two (what is in the page cache need not be synced), at the end."""
         self.fresh()
         done = run_faulty(self.box, *self.arguments(*self.upgrade), point=point)
-        assert done.returncode == -9, done
+        assert done.returncode in {-9, 0}, done
+        return done.returncode == -9
 
     def settle(self) -> str:
         """The next command: it recovers, and removes what the dead left."""
@@ -85,7 +87,9 @@ def test_a_killed_install_is_settled_by_the_next_command(bench: Bench, limit: in
     bench.fresh()
     calls = count_calls(bench.box, *bench.arguments(*bench.upgrade))
     seen = set()
+    survived = 0
     for point in share(under_lock(calls), limit):
-        bench.killed_at(point)
+        survived += not bench.killed_at(point)
         seen.add(bench.settle())
     assert seen == {"old", "new"}
+    assert survived <= 3
