@@ -222,7 +222,7 @@ class _Prepared:
 
 
 def _failed(error: OSError) -> CommitError:
-    return CommitError(_words(error), state=TAKEN_BACK, hint="holdfast doctor" if error.errno == errno.EXDEV else None)
+    return CommitError(_words(error), state=TAKEN_BACK)
 
 
 def _words(error: Exception) -> str:
