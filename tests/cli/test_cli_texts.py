@@ -157,6 +157,14 @@ def test_freeze(direct_url: dict[str, object] | None, line: str) -> None:
     assert Parsed(line).name == "Name"
 
 
+def test_a_password_in_somebodys_direct_url_is_not_shown() -> None:
+    item = installed(
+        "name", direct_url={"url": "https://u:secret@h/r.git", "vcs_info": {"vcs": "git", "commit_id": "c"}}
+    )
+    assert freeze_line(item) == "name @ git+https://h/r.git@c"
+    assert "secret" not in str(show_json(item, state(item), {}))
+
+
 def test_freeze_of_an_editable_project() -> None:
     item = installed("Name", editable=True, direct_url={"url": "file:///src", "dir_info": {"editable": True}})
     assert freeze_line(item) == "-e /src"
@@ -202,6 +210,12 @@ def test_show_in_pips_fields() -> None:
 
 
 @pytest.mark.parametrize("platform", ["win32", "cygwin"])
+def test_a_requirement_is_shown_without_its_password() -> None:
+    assert str(parse_requirement("name @ https://u:secret@h/name-1-py3-none-any.whl")).endswith(
+        "@ https://h/name-1-py3-none-any.whl"
+    )
+
+
 def test_windows_is_refused_with_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: str
 ) -> None:

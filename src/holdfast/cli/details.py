@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName
 from holdfast.cli.listing import editable_location
 from holdfast.model.installed import InstalledDistribution, InstalledState
 from holdfast.model.requirement import Requirement
+from holdfast.model.urls import as_recorded
 from holdfast.report.escape import printable
 
 _FIELDS = (
@@ -52,7 +53,7 @@ def show_json(item: InstalledDistribution, state: InstalledState, markers: Mappi
         "editable_project_location": editable_location(item),
         "installer": item.installer,
         "requested": item.requested,
-        "direct_url": dict(item.direct_url) if item.direct_url is not None else None,
+        "direct_url": _direct_url(item),
         "requires": list(requires(item, markers)),
         "required_by": list(required_by(item, state, markers)),
     }
@@ -84,6 +85,14 @@ def missing_names(names: tuple[NormalizedName, ...], state: InstalledState) -> t
 
 def _applies(requirement: Requirement, markers: Mapping[str, str]) -> bool:
     return requirement.marker is None or requirement.marker.evaluate({**markers, "extra": ""})
+
+
+def _direct_url(item: InstalledDistribution) -> dict[str, object] | None:
+    """As PEP 610 wants it, whoever wrote it."""
+    if item.direct_url is None:
+        return None
+    url = item.direct_url.get("url")
+    return {**item.direct_url, **({"url": as_recorded(url)} if isinstance(url, str) else {})}
 
 
 def _license(headers: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from packaging.utils import NormalizedName
 
 from holdfast.model.installed import InstalledDistribution, InstalledState
+from holdfast.model.urls import as_recorded
 from holdfast.report.escape import printable
 
 _NOT_FROZEN = frozenset({"pip"})
@@ -66,7 +67,7 @@ def freeze_line(item: InstalledDistribution) -> str:
     name = item.metadata.display_name
     if item.direct_url is None:
         return printable(f"{name}=={item.version}")
-    url = str(item.direct_url.get("url", ""))
+    url = as_recorded(str(item.direct_url.get("url", "")))
     vcs, archive = _mapping(item.direct_url, "vcs_info"), _mapping(item.direct_url, "archive_info")
     fragments = []
     if vcs:

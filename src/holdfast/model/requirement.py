@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 
 from holdfast.model.hashes import Hash
+from holdfast.model.urls import without_credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Requirement:
         specifier: Empty for a URL requirement.
         url: Set for a direct reference.
         marker: Not yet evaluated.
-        text: As somebody wrote it, for messages; never compared.
+        text: As somebody wrote it, credentials included; never compared. Messages take ``str``, which leaves them out.
     """
 
     name: NormalizedName
@@ -50,7 +51,7 @@ class Requirement:
     text: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return self.text or self.name
+        return without_credentials(self.text) or self.name
 
 
 @lru_cache(maxsize=20_000)

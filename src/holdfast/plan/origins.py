@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
 
 from holdfast.model.hashes import Hash
 from holdfast.model.installed import InstalledDistribution
 from holdfast.model.requirement import DirectUrl
+from holdfast.model.urls import without_credentials
 
 
 def is_same_origin(old: InstalledDistribution, wanted: DirectUrl) -> bool:
@@ -40,9 +40,3 @@ def archive_hashes(direct_url: Mapping[str, object]) -> frozenset[Hash]:
         except ValueError:
             continue
     return frozenset(found)
-
-
-def without_credentials(url: str) -> str:
-    """The URL without user and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

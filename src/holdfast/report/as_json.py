@@ -6,7 +6,6 @@ The schemas are documented in ``docs/reference/report-schema.md``. Pure: values 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
 
 from holdfast import __version__
 from holdfast.errors import HoldfastError
@@ -16,23 +15,15 @@ from holdfast.model.plan import Action, Install, Reinstall, Remove, Replace
 from holdfast.model.requirement import Requirement
 from holdfast.model.resolution import AlreadyInstalled, DirectWheel, IndexWheel, Pin
 from holdfast.model.stored import StoredWheel
+from holdfast.model.urls import as_recorded
 
 Json = dict[str, object]
-
-
-def without_credentials(url: str) -> str:
-    """The URL without user and password; an ``${ENV}`` form stays, as PEP 610 allows."""
-    parts = urlsplit(url)
-    user, separator, host = parts.netloc.rpartition("@")
-    if not separator or user.startswith("${"):
-        return url
-    return urlunsplit(parts._replace(netloc=host))
 
 
 def requirement_text(requirement: Requirement) -> str:
     """A requirement in canonical PEP 508 form, without credentials."""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
-    url = f" @ {without_credentials(requirement.url.url)}" if requirement.url else str(requirement.specifier)
+    url = f" @ {as_recorded(requirement.url.url)}" if requirement.url else str(requirement.specifier)
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     return f"{requirement.name}{extras}{url}{marker}"
 
@@ -65,7 +56,7 @@ def _download_info(pin: Pin, stored: StoredWheel | None) -> Json:
     archive: Json = {"hashes": hashes}
     if "sha256" in hashes:
         archive["hash"] = f"sha256={hashes['sha256']}"
-    return {"url": without_credentials(url), "archive_info": archive}
+    return {"url": as_recorded(url), "archive_info": archive}
 
 
 def installation_report(report: InstallReport) -> Json:

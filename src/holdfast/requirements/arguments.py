@@ -25,6 +25,7 @@ from holdfast.errors import UnsatisfiableError, UsageError
 from holdfast.model.hashes import Hash
 from holdfast.model.request import RootRequirement
 from holdfast.model.requirement import DirectUrl, Requirement, parse_direct_url, parse_requirement
+from holdfast.model.urls import without_credentials
 from holdfast.requirements.lines import WHEELS_ONLY
 
 _SCHEMES = frozenset({"http", "https", "file", "ftp"})
@@ -54,7 +55,7 @@ def parse_argument(
     text = text.strip()
     requirement = _file_requirement(text, origin) or _named_requirement(text, origin)
     if constraint and requirement.extras:
-        raise UsageError(f"{_at(origin)}constraints cannot have extras: {_shown(text)}")
+        raise UsageError(f"{_at(origin)}constraints cannot have extras: {without_credentials(text)}")
     return RootRequirement(requirement=requirement, hashes=hashes, origin=origin)
 
 
@@ -85,7 +86,7 @@ def _file_requirement(text: str, origin: str) -> Requirement | None:
         extras=_parsed_extras(extras, text, origin),
         url=direct,
         marker=_parsed_marker(marker_text.strip(), text, origin),
-        text=_shown(text),
+        text=without_credentials(text),
     )
 
 
@@ -108,10 +109,12 @@ _PEP508_URL = re.compile(r"^[A-Za-z0-9._-]+\s*(\[[^\]]*\])?\s*@")
 def _url_of_path(place: str, text: str, origin: str) -> str:
     path = os.path.abspath(os.path.expanduser(place))
     if os.path.isdir(path):
-        raise UnsatisfiableError(f"{_at(origin)}{_shown(text)} is a directory with sources; {WHEELS_ONLY}.")
+        raise UnsatisfiableError(
+            f"{_at(origin)}{without_credentials(text)} is a directory with sources; {WHEELS_ONLY}."
+        )
     if not path.lower().endswith(_ARCHIVES) and os.path.exists(path):
         hint = f"holdfast install -r {place}" if path.endswith(_FILES) else None
-        raise UsageError(f"{_at(origin)}{_shown(text)} is not a wheel.", hint=hint)
+        raise UsageError(f"{_at(origin)}{without_credentials(text)} is not a wheel.", hint=hint)
     if not os.path.exists(path):
         raise UsageError(f"{_at(origin)}{path} does not exist.")
     return f"file://{pathname2url(path)}"
@@ -123,9 +126,9 @@ def _refuse_sources(url: str, text: str, origin: str, *, conditional: bool) -> N
         return
     parts = urlsplit(url)
     if parts.scheme.split("+")[0] in _VCS:
-        raise UnsatisfiableError(f"{_at(origin)}{_shown(text)} is a VCS repository; {WHEELS_ONLY}.")
+        raise UnsatisfiableError(f"{_at(origin)}{without_credentials(text)} is a VCS repository; {WHEELS_ONLY}.")
     if not unquote(parts.path).lower().endswith(".whl"):
-        raise UnsatisfiableError(f"{_at(origin)}{_shown(text)} is not a wheel; {WHEELS_ONLY}.")
+        raise UnsatisfiableError(f"{_at(origin)}{without_credentials(text)} is not a wheel; {WHEELS_ONLY}.")
 
 
 def _name_of_wheel(direct: DirectUrl, text: str, origin: str) -> NormalizedName:
@@ -133,7 +136,7 @@ def _name_of_wheel(direct: DirectUrl, text: str, origin: str) -> NormalizedName:
     try:
         return parse_wheel_filename(filename)[0]
     except InvalidWheelFilename as error:
-        raise UsageError(f"{_at(origin)}{error}", details=(_shown(text),)) from None
+        raise UsageError(f"{_at(origin)}{error}", details=(without_credentials(text),)) from None
 
 
 def _without_extras(place: str) -> tuple[str, str]:
@@ -147,7 +150,7 @@ def _parsed_extras(extras: str, text: str, origin: str) -> frozenset[NormalizedN
     try:
         return frozenset(canonicalize_name(extra) for extra in _Parsed(f"name{extras}").extras)
     except InvalidRequirement:
-        raise UsageError(f"{_at(origin)}{extras} are not extras.", details=(_shown(text),)) from None
+        raise UsageError(f"{_at(origin)}{extras} are not extras.", details=(without_credentials(text),)) from None
 
 
 def _parsed_marker(marker: str, text: str, origin: str) -> Marker | None:
@@ -167,17 +170,11 @@ def _not_a_requirement(text: str, reason: str, origin: str) -> UsageError:
     name = re.split(r"[\s;\[]", text, maxsplit=1)[0]
     if _SINGLE_EQUALS.search(name):
         hint = f"'{_SINGLE_EQUALS.sub('==', name, count=1)}' (a version is compared with ==)"
-    details = tuple(_shown(line) for line in rest) or (_shown(text),)
-    return UsageError(f"{_at(origin)}{_shown(text)!r} is not a requirement: {first}", hint=hint, details=details)
+    details = tuple(without_credentials(line) for line in rest) or (without_credentials(text),)
+    return UsageError(
+        f"{_at(origin)}{without_credentials(text)!r} is not a requirement: {first}", hint=hint, details=details
+    )
 
 
 def _at(origin: str) -> str:
     return "" if origin == COMMAND_LINE else f"{origin}: "
-
-
-_CREDENTIALS = re.compile(r"(://)[^/@\s]+@")
-
-
-def _shown(text: str) -> str:
-    """For people: a URL's user and password are left out."""
-    return _CREDENTIALS.sub(r"\1", text)

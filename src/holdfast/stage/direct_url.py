@@ -6,12 +6,9 @@ https://packaging.python.org/en/latest/specifications/direct-url/ . Values in, b
 from __future__ import annotations
 
 import json
-import re
-from urllib.parse import urlsplit, urlunsplit
 
 from holdfast.model.requirement import DirectUrl
-
-_VARIABLES = re.compile(r"\$\{[A-Za-z0-9_-]+\}(:\$\{[A-Za-z0-9_-]+\})?\Z")
+from holdfast.model.urls import as_recorded
 
 
 def write_direct_url(direct: DirectUrl, sha256: str) -> bytes:
@@ -25,15 +22,6 @@ def write_direct_url(direct: DirectUrl, sha256: str) -> bytes:
     hashes["sha256"] = sha256
     data = {
         "archive_info": {"hash": f"sha256={sha256}", "hashes": dict(sorted(hashes.items()))},
-        "url": without_credentials(direct.url),
+        "url": as_recorded(direct.url),
     }
     return json.dumps(data, sort_keys=True).encode()
-
-
-def without_credentials(url: str) -> str:
-    """The URL without user and password, unless these are only names of environment variables (``${TOKEN}``)."""
-    parts = urlsplit(url)
-    user, at, host = parts.netloc.rpartition("@")
-    if not at or _VARIABLES.match(user):
-        return url
-    return urlunsplit(parts._replace(netloc=host))

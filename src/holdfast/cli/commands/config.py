@@ -36,16 +36,12 @@ def _shown(found: Chosen) -> str:
 
 
 def _json_value(found: Chosen) -> str | bool | float | list[str] | None:
+    from holdfast.model.urls import as_recorded  # noqa: PLC0415 - after the options are known to be right
+
     value = found.value
     if isinstance(value, tuple):
-        return [_without_credentials(item) for item in value]
-    return _without_credentials(value) if isinstance(value, str) else value
-
-
-def _without_credentials(text: str) -> str:
-    from holdfast.report.as_json import without_credentials  # noqa: PLC0415 - parses URLs
-
-    return without_credentials(text) if "://" in text else text
+        return [as_recorded(item) for item in value]
+    return as_recorded(value) if isinstance(value, str) else value
 
 
 COMMAND = Command(
