@@ -193,7 +193,7 @@ def _refuse_clearing(root: str, real: str, *, clear: bool) -> None:
     environment = disk.lexists(os.path.join(real, CONFIG))
     if not clear:
         what = "is a virtual environment already" if environment else "is not empty"
-        hint = f"Replace it: holdfast venv --clear {root}" if environment else "Choose another path."
+        hint = f"holdfast venv --clear {root}" if environment else "Choose another path."
         raise TargetError(f"{root} {what}.", hint=hint)
     if not environment:
         raise HarmError(

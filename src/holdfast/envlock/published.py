@@ -227,7 +227,7 @@ def _flock(fd: int, place: str) -> None:
                 hint="If nothing else changes this environment meanwhile, repeat the command with --lock-mode=none",
             ) from error
     raise LockUnavailableError(
-        f"A file that nobody else knows could not be locked for {place}.", hint="Repeat the command."
+        f"A file that nobody else knows could not be locked for {place}.", hint="The same command again."
     )
 
 

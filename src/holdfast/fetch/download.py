@@ -129,7 +129,7 @@ def _digest_of(path: str, job: WheelJob) -> str:
     except OSError as error:
         raise TargetError(f"{path} cannot be read: {error.strerror}.") from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise IntegrityError(f"{path} was changed while it was read.", hint="Try again when it is complete.")
+        raise IntegrityError(f"{path} was changed while it was read.", hint="The same command, when it is complete.")
     digests = {name: hasher.hexdigest() for name, hasher in hashers.items()}
     check_digests(job, digests)
     return digests["sha256"]

@@ -75,7 +75,7 @@ def status_failure(asked: Address, status: int, *, url: str, proxy: str | None) 
         return Failure(error=refused(address, status, proxy=proxy), reason=said(status), final=True)
     redirected = "" if address.origin == asked.origin else f" (redirected there by {asked.place})"
     text = f"{address.place} answered {said(status)} for {shown(address.url)}{redirected}."
-    hint = "Try again later." if status in RETRIED_STATUSES else "Check the URL."
+    hint = "The same command later." if status in RETRIED_STATUSES else "Check the URL."
     return Failure(error=NetworkError(text, hint=hint), reason=said(status), final=status not in RETRIED_STATUSES)
 
 

@@ -115,7 +115,7 @@ def check_digests(job: WheelJob, digests: Mapping[str, str]) -> None:
         if digests[algorithm] not in wanted:
             raise IntegrityError(
                 f"{where} has not the hash that was promised.",
-                hint="Try again; if it stays so, tell whoever runs the index.",
+                hint="The same command again; if it stays so, tell whoever runs the index.",
                 details=(
                     f"expected {algorithm}: {' or '.join(wanted)}",
                     f"got      {algorithm}: {digests[algorithm]}",

@@ -94,7 +94,7 @@ class _Transfer:
             if answer.status in ABSENT:
                 raise NetworkError(
                     f"{self._job.filename} is listed but not there: {shown(self._job.url)} answered {answer.status}.",
-                    hint="The index may be out of step with its files: try again later.",
+                    hint="The same command later: the index may be out of step with its files.",
                 )
             if answer.status == _BEYOND and before and _total(answer) == before:
                 return True  # the length that was claimed at first was wrong: this is all
@@ -149,7 +149,7 @@ class _Transfer:
     def _wrong_size(self, what: str) -> IntegrityError:
         return IntegrityError(
             f"{self._job.filename} from {shown(self._job.url)} should have {self._job.size} bytes, but {what}.",
-            hint="Try again; if it stays so, tell whoever runs the index.",
+            hint="The same command again; if it stays so, tell whoever runs the index.",
         )
 
 

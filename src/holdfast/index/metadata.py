@@ -100,7 +100,7 @@ class MetadataReader:
         except AbsentError as error:
             raise NetworkError(
                 f"{filename} is not there: {shown(url)} answered 404.",
-                hint="The index may be out of step with its files: try again later.",
+                hint="The same command later: the index may be out of step with its files.",
             ) from error
         if data is not None:
             return _parse(data, filename, url)
@@ -125,7 +125,7 @@ class MetadataReader:
             if got != each.digest:
                 raise IntegrityError(
                     f"{shown(where)} has not the hash that the index promised.",
-                    hint="Try again; if it stays so, tell whoever runs the index.",
+                    hint="The same command again; if it stays so, tell whoever runs the index.",
                     details=(f"expected {each}", f"got      {each.algorithm}:{got}"),
                 )
         return reply.body

@@ -96,7 +96,7 @@ class PageReader:
         if reply.status == _UNCHANGED:
             page = _decoded(kept[1], origin) if kept else None
             if kept is None or page is None:
-                raise NetworkError(f"{shown(url)} answered 304 without reason.", hint="Try again with --no-cache.")
+                raise NetworkError(f"{shown(url)} answered 304 without reason.", hint="The same with --no-cache.")
             self._keep(url, reply, kept[0].digest, kept[1], kept[0])
             return page
         digest = sha256(reply.url.encode() + b"\n" + reply.body).hexdigest()

@@ -142,6 +142,6 @@ def _explained(error: OSError, directory: TransactionDirectory) -> TargetError |
     if isinstance(error, FileNotFoundError) and error.filename and not disk.lexists(error.filename):
         return IntegrityError(
             f"{error.filename} vanished from the store while it was used (was the cache cleaned?).",
-            hint="Run the same command again",
+            hint="The same command again.",
         )
     return TargetError(f"The new files cannot be staged in {directory.path}: {error.strerror or error}.")
