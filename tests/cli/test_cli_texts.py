@@ -8,6 +8,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from holdfast.cli.catalogue import COMMANDS, overview
+from holdfast.cli.context import Context
 from holdfast.cli.details import file_lines, required_by, requires, show_json, show_lines
 from holdfast.cli.dispatch import load
 from holdfast.cli.failure import failure_lines
@@ -15,7 +16,7 @@ from holdfast.cli.help import help_text
 from holdfast.cli.listing import chosen, freeze_line, list_columns, list_json, not_frozen
 from holdfast.cli.main import main
 from holdfast.cli.parse import CommandLineError
-from holdfast.errors import NetworkError
+from holdfast.errors import NetworkError, ResolutionConflict
 from holdfast.model.installed import InstalledDistribution, InstalledState, RecordEntry
 from holdfast.model.metadata import Metadata
 from holdfast.model.requirement import parse_requirement
@@ -57,9 +58,28 @@ def state(*distributions: InstalledDistribution) -> InstalledState:
     return InstalledState(distributions={item.name: item for item in distributions})
 
 
+def context(*, verbose: bool = False) -> Context:
+    made = Context()
+    made.command, made.usage, made.verbose = "install", USAGE, verbose
+    return made
+
+
+def test_the_derivation_of_a_conflict_is_for_who_asks() -> None:
+    error = ResolutionConflict("a and b clash.", derivation=("a needs c", "b excludes c"), hint="less")
+    assert "  a needs c" not in failure_lines(error, context())
+    assert failure_lines(error, context(verbose=True)) == (
+        "error: install failed. Nothing was changed.",
+        "a and b clash.",
+        "How this follows:",
+        "  a needs c",
+        "  b excludes c",
+        "Try: less",
+    )
+
+
 def test_a_failure_begins_with_outcome_and_state() -> None:
     error = NetworkError("h does not answer.\nTwice.", hint="holdfast --offline", details=("one", "two\nthree"))
-    assert failure_lines(error, "install", USAGE) == (
+    assert failure_lines(error, context()) == (
         "error: install failed. Nothing was changed.",
         "h does not answer.",
         "Twice.",
@@ -71,14 +91,14 @@ def test_a_failure_begins_with_outcome_and_state() -> None:
 
 
 def test_a_wrong_word_is_one_line_and_the_usage() -> None:
-    assert failure_lines(CommandLineError("there is no option -Z."), "install", USAGE) == (
+    assert failure_lines(CommandLineError("there is no option -Z."), context()) == (
         "error: there is no option -Z.",
         USAGE,
     )
 
 
 def test_a_failure_cannot_write_on_the_terminal() -> None:
-    lines = failure_lines(NetworkError("a\x1b[2Jb", details=("\x07",), hint="\x9b"), "install", USAGE)
+    lines = failure_lines(NetworkError("a\x1b[2Jb", details=("\x07",), hint="\x9b"), context())
     assert "".join(lines).isprintable()
 
 
@@ -209,13 +229,13 @@ def test_show_in_pips_fields() -> None:
     assert show_json(lib, found, markers)["required_by"] == ["App"]
 
 
-@pytest.mark.parametrize("platform", ["win32", "cygwin"])
 def test_a_requirement_is_shown_without_its_password() -> None:
     assert str(parse_requirement("name @ https://u:secret@h/name-1-py3-none-any.whl")).endswith(
         "@ https://h/name-1-py3-none-any.whl"
     )
 
 
+@pytest.mark.parametrize("platform", ["win32", "cygwin"])
 def test_windows_is_refused_with_one_sentence(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: str
 ) -> None:
