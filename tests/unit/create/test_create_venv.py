@@ -146,7 +146,7 @@ def test_an_existing_environment_is_refused_with_the_way_to_replace_it(here: str
     root = create(f"{here}/venv", interpreter)
     with pytest.raises(TargetError, match="is a virtual environment already") as caught:
         create(root, interpreter)
-    assert caught.value.hint == f"Replace it: holdfast venv --clear {root}"
+    assert caught.value.hint == f"holdfast venv --clear {root}"
 
 
 @pytest.mark.parametrize("clear", [False, True])
