@@ -21,9 +21,11 @@ class HoldfastError(Exception):
 
     Attributes:
         exit_code: The published exit code of the group (``docs/reference/exit-codes.md``).
+        derivation: How the cause follows, step by step, for ``-v``.
     """
 
     exit_code = 1
+    derivation: tuple[str, ...] = ()
 
     def __init__(
         self,

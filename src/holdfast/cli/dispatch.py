@@ -52,7 +52,9 @@ def dispatch(words: Sequence[str], context: Context) -> int:
         return 0
     if parsed.arguments and not command.arguments:
         raise CommandLineError(f"{name} takes no arguments, but got {parsed.arguments[0]!r}.")
-    return command.run(_invocation(name, parsed, _table(command)))
+    invocation = _invocation(name, parsed, _table(command))
+    context.verbose = invocation.verbosity > 0
+    return command.run(invocation)
 
 
 def load(name: str) -> Command:

@@ -82,7 +82,7 @@ def _stop(signum: int, _frame: FrameType | None) -> None:
 def _tell(error: HoldfastError, context: Context) -> int:
     from holdfast.cli.failure import failure_lines  # noqa: PLC0415 - only when something failed
 
-    _complain("\n".join(failure_lines(error, context.command, context.usage)))
+    _complain("\n".join(failure_lines(error, context)))
     if context.json:
         _tell_json(error)
     return error.exit_code

@@ -8,6 +8,7 @@ from holdfast.cli.command import Invocation
 from holdfast.cli.streams import remark, say, say_json
 from holdfast.model.outcome import InstallReport
 from holdfast.report.as_json import installation_report, result_json
+from holdfast.report.escape import printable
 from holdfast.report.text import change_lines, committed_line, result_lines, satisfied_lines
 
 WOULD_CHANGE = 10
@@ -23,7 +24,7 @@ def tell(report: InstallReport, invocation: Invocation) -> int:
     settings = invocation.settings
     destination = settings.text("report")
     if not invocation.quiet:
-        remark((*report.notices, *change_lines(report.actions)))
+        remark((*map(printable, report.notices), *change_lines(report.actions)))
         line = committed_line(report)
         if line is not None and invocation.verbosity > 0:
             remark((line,))

@@ -27,6 +27,7 @@ def run(invocation: Invocation) -> int:
     from holdfast.cli.streams import make_reporter, say, say_json  # noqa: PLC0415 - after the options are right
     from holdfast.config.requests import cache_directory, lock_settings, target_request  # noqa: PLC0415
     from holdfast.flows.recover import recover  # noqa: PLC0415
+    from holdfast.report.escape import printable  # noqa: PLC0415
 
     settings, environ = invocation.settings, invocation.environ
     with make_reporter(invocation) as reporter:
@@ -39,7 +40,7 @@ def run(invocation: Invocation) -> int:
     if invocation.parsed.flag("json"):
         say_json({"recovered": list(done.recovered), "left": list(done.left)})
     elif done.recovered or not invocation.quiet:
-        say(done.recovered or ("There is nothing to recover.",))
+        say(map(printable, done.recovered or ("There is nothing to recover.",)))
     return 0
 
 
