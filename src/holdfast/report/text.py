@@ -37,7 +37,7 @@ def satisfied_lines(report: InstallReport) -> tuple[str, ...]:
         pin.name: pin.source.distribution for pin in report.resolution.pins if isinstance(pin.source, AlreadyInstalled)
     }
     return tuple(
-        f"Requirement already satisfied: {printable(str(root))} in {found.location} ({found.version})"
+        printable(f"Requirement already satisfied: {root} in {found.location} ({found.version})")
         for root in report.resolution.roots
         if (found := kept.get(root.name)) is not None
     )
