@@ -22,6 +22,8 @@ from tests.support.trees import Snapshot, diff, snapshot
 from tests.support.wheels import WheelSpec
 
 FAILED = "failed. Nothing was changed."
+_BEFORE = ("warning: ", "Resolved ", "Downloaded ", "Staged ")
+"""How the lines begin that are said while the work goes on."""
 
 
 def run_here(sandbox: Sandbox, *args: str, env: Mapping[str, str | None] | None = None) -> Completed:
@@ -163,7 +165,7 @@ def told(done: Completed, *, cause: str = "", hint: str = "") -> Completed:
         cause: Must stand after the first line.
         hint: Must stand in the last line.
     """
-    lines = [line for line in done.stderr.splitlines() if not line.startswith(("warning: ", "Resolved "))]
+    lines = [line for line in done.stderr.splitlines() if not line.startswith(_BEFORE)]
     assert lines, done
     assert lines[0].startswith("error: "), done.stderr
     assert lines[0].endswith(FAILED), done.stderr
