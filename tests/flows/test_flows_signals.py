@@ -33,6 +33,13 @@ def test_a_second_signal_repeats_nothing() -> None:
         assert signals.received == signal.SIGINT
 
 
+def test_whoever_is_stopped_says_how_the_environment_is() -> None:
+    with pytest.raises(InterruptedBySignal) as caught, Signals() as signals:
+        signals.state = "The change is in force."
+        send()
+    assert caught.value.state == "The change is in force."
+
+
 def test_a_deferred_signal_waits_for_the_end_of_the_block() -> None:
     seen = []
     with pytest.raises(InterruptedBySignal), Signals() as signals, signals.deferred():

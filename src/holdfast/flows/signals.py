@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
 from typing import Self, TypeVar
 
-from holdfast.errors import InterruptedBySignal
+from holdfast.errors import NOTHING_CHANGED, InterruptedBySignal
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _T = TypeVar("_T")
@@ -29,10 +29,12 @@ class Signals:
 
     Attributes:
         received: The first stopping signal, None so far.
+        state: What the environment looks like now, for the words of whoever is stopped.
     """
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self.state = NOTHING_CHANGED
         self._depth = 0
         self._raised = False
         self._before: dict[int, object] = {}
@@ -64,7 +66,7 @@ class Signals:
         """
         if self.received is not None and not self._raised:
             self._raised = True
-            raise InterruptedBySignal(self.received)
+            raise InterruptedBySignal(self.received, state=self.state)
 
     def stop_asked(self) -> bool:
         """Whether a stopping signal has arrived."""

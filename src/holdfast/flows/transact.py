@@ -20,7 +20,6 @@ from holdfast.commit.execute import execute
 from holdfast.commit.questions import leaving
 from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
-from holdfast.errors import InterruptedBySignal
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
 from holdfast.flows.recovery import locked
 from holdfast.flows.session import Session
@@ -61,21 +60,16 @@ def carry_out(
     target = world.target
     _refuse_unwritable(plan, target)
     begun = transaction(target, mode=session.lock.mode, command=session.command, reporter=session.reporter)
-    outcome: CommitOutcome | None = None
-    try:
-        with session.signals.shield(begun) as tx:
-            stored = download_all(plan, world, session)
-            composed = compose_all(plan, stored, world, session)
-            world.rest()
-            staged = _stage(plan, installed, composed, tx, session)
-            with session.signals.deferred():
-                outcome = _commit(staged, tx, session)
-                if isinstance(outcome, Committed):
-                    outcome = replace(outcome, left=sweep(staged, tx, target))
-    except InterruptedBySignal as stopped:
-        if isinstance(outcome, Committed):
-            raise InterruptedBySignal(stopped.signum, state=_IN_FORCE) from stopped
-        raise
+    with session.signals.shield(begun) as tx:
+        stored = download_all(plan, world, session)
+        composed = compose_all(plan, stored, world, session)
+        world.rest()
+        staged = _stage(plan, installed, composed, tx, session)
+        with session.signals.deferred():
+            outcome = _commit(staged, tx, session)
+            if isinstance(outcome, Committed):
+                session.signals.state = _IN_FORCE
+                outcome = replace(outcome, left=sweep(staged, tx, target))
     return outcome, stored
 
 
