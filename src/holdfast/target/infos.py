@@ -11,8 +11,10 @@ if they were not there. ``installed-files.txt`` of egg-info directories is not r
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import stat
 from collections.abc import Mapping
 
 from holdfast.model.installed import BrokenDistribution, InstalledDistribution
@@ -112,7 +114,7 @@ def _egg_link(location: str, name: str, *, owned: bool) -> InstalledDistribution
 
 
 def _metadata(path: str) -> Metadata:
-    data = _read(path, METADATA_LIMIT)
+    data = read_limited(path, METADATA_LIMIT)
     try:
         return parse_metadata(data)
     except ValueError:
@@ -138,21 +140,27 @@ def _without_invalid(data: bytes) -> bytes:
 def _direct_url(path: str) -> Mapping[str, object] | None:
     """PEP 610; a file that is not what it should be is as good as none."""
     try:
-        loaded = json.loads(_read(path, _SMALL))
+        loaded = json.loads(read_limited(path, _SMALL))
     except (ValueError, RecursionError):
         return None
     return loaded if isinstance(loaded, dict) else None
 
 
 def _first_line(path: str) -> str:
-    lines = _read(path, _SMALL).decode("utf-8", "replace").splitlines()
+    lines = read_limited(path, _SMALL).decode("utf-8", "replace").splitlines()
     return lines[0].strip() if lines else ""
 
 
-def _read(path: str, limit: int) -> bytes:
-    """At most ``limit`` bytes; O_NONBLOCK: a planted FIFO must not stop a reader."""
+def read_limited(path: str, limit: int) -> bytes:
+    """At most ``limit`` bytes of a regular file; a planted FIFO or device must not stop a reader.
+
+    Raises:
+        OSError: It cannot be read, or is no regular file.
+    """
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with open(fd, "rb", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", path)
         parts = []
         while limit > 0 and (part := file.read(limit)):
             parts.append(part)

@@ -20,8 +20,10 @@ from packaging.utils import NormalizedName
 
 from holdfast.errors import IntegrityError
 from holdfast.model.installed import InstalledDistribution, InstalledState, RecordEntry
+from holdfast.target.infos import read_limited
 
 _COLUMNS = 3
+_LIMIT = 64 * 1024 * 1024
 
 
 def with_records(state: InstalledState, names: Collection[NormalizedName]) -> InstalledState:
@@ -62,8 +64,9 @@ def read_record(distribution: InstalledDistribution) -> tuple[tuple[RecordEntry,
     """
     path = os.path.join(distribution.location, distribution.info_name, "RECORD")
     try:
-        with open(path, "rb") as file:
-            data = file.read()
+        data = read_limited(path, _LIMIT + 1)
+        if len(data) > _LIMIT:
+            raise ValueError(f"it has more than {_LIMIT} bytes")
         rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8"), newline="")) if row]
         entries = tuple(map(_entry, rows))
     except (OSError, ValueError, csv.Error) as error:

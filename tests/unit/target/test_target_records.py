@@ -68,6 +68,15 @@ def test_what_is_no_record_is_as_good_as_none(target: Target, data: bytes) -> No
         read_record(found)
 
 
+def test_a_planted_fifo_is_no_record_and_stops_nobody(target: Target) -> None:
+    install(target, "one", b"")
+    path = f"{target.scheme.purelib}/one-1.0.dist-info/RECORD"
+    os.unlink(path)
+    os.mkfifo(path)
+    (one,) = with_records(read_installed(target), {"one"})  # type: ignore[arg-type]
+    assert one.record is None
+
+
 def test_a_record_that_is_gone_is_none(target: Target) -> None:
     install(target, "foo", b"")
     state = read_installed(target)
