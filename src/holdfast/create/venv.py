@@ -18,7 +18,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import uuid
 
 from holdfast import disk
 from holdfast.create.layout import CONFIG, Layout, layout
@@ -171,7 +170,7 @@ def _group_writes(parent: str) -> bool:
 
 
 def _beside(parent: str) -> str:
-    return os.path.join(parent, TRANSACTION_PREFIX + uuid.uuid4().hex)
+    return os.path.join(parent, TRANSACTION_PREFIX + os.urandom(16).hex())
 
 
 def _is_directory(path: str) -> bool:

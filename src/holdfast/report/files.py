@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from stat import S_ISREG
 
 from holdfast import disk
@@ -26,7 +25,7 @@ def write_report(path: str, text: str) -> None:
         UsageError: It cannot be written; the environment is already what the report says.
     """
     data = text.encode()
-    beside = os.path.join(os.path.dirname(os.path.abspath(path)), f".holdfast-report-{uuid.uuid4().hex}")
+    beside = os.path.join(os.path.dirname(os.path.abspath(path)), f".holdfast-report-{os.urandom(16).hex()}")
     try:
         if os.path.lexists(path) and not S_ISREG(os.stat(path).st_mode):
             fd = disk.open_for_writing(os.path.realpath(path))

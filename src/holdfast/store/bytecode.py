@@ -16,7 +16,6 @@ import json
 import os
 import stat
 import subprocess
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -96,7 +95,7 @@ def _known(store: WheelStore, stored: StoredWheel, tag: str) -> Mapping[str, str
         except FileNotFoundError:
             continue
         except (OSError, ValueError, TypeError, AttributeError):
-            _drop(root, entry)
+            sweep.drop(os.path.join(root, keys.BYTECODE), entry)
     return None
 
 
@@ -124,7 +123,7 @@ def _add(
     jobs: list[_Job] = []
     try:
         for stored in wheels:
-            litter = os.path.join(versioned, keys.LITTER_PREFIX + uuid.uuid4().hex)
+            litter = sweep.fresh_path(versioned)
             entry = os.path.join(root, keys.bytecode_entry(stored.manifest.sha256, tag))
             jobs.append(_Job(stored=stored, entry=entry, litter=litter, files=tuple(_sources(stored))))
             sharing.make_directories(litter, shared=shared)
@@ -211,7 +210,8 @@ def _start(interpreter: Interpreter, part: Sequence[tuple[str, str, str]]) -> su
     """Start a process and give it its work, all of which it reads before it begins."""
     try:
         process = subprocess.Popen(
-            [interpreter.executable, "-I", "-S", "-W", "ignore", _SCRIPT],
+            # -B: what the compiler itself imports is not the target's business (images come without that bytecode)
+            [interpreter.executable, "-I", "-S", "-B", "-W", "ignore", _SCRIPT],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -244,12 +244,3 @@ def _sources(stored: StoredWheel) -> Iterable[WheelFile]:
 
 def _file(entry: str, member: str) -> str:
     return f"{entry}/{member}c"
-
-
-def _drop(root: str, entry: str) -> None:
-    away = os.path.join(root, keys.BYTECODE, keys.LITTER_PREFIX + uuid.uuid4().hex)
-    try:
-        disk.rename(entry, away)
-        disk.remove_tree(away)
-    except OSError:
-        pass  # read-only: it is not used in any case

@@ -4,7 +4,7 @@
 shares the cache: facts say where things are installed. Nothing here ever raises: a cache that cannot be used remembers
 nothing.
 
-**On crash**: at most a temporary file is left, in ``interpreters-v1/``.
+**On crash**: a file named ``.adding-*`` is left, which the next writer removes when it is an hour old.
 
 **Limits**: nothing is ever forgotten by itself; ``holdfast cache clean`` takes the whole directory.
 """
@@ -12,11 +12,11 @@ nothing.
 from __future__ import annotations
 
 import os
-import uuid
 
 from holdfast import disk
 from holdfast.store.access import access_to
 from holdfast.store.sharing import make_directories
+from holdfast.store.sweep import fresh_path, sweep
 
 DIRECTORY = "interpreters-v1"
 _LIMIT = 1024 * 1024
@@ -55,14 +55,15 @@ class StoredFacts:
         """Keep an answer; the last one wins."""
         if not self._access.add:
             return
-        beside = os.path.join(self._directory, f".{uuid.uuid4().hex}")
+        litter = fresh_path(self._directory)
         try:
             make_directories(self._directory, shared=self._access.shared)
             try:
-                disk.write_new(beside, data, mode=0o644)
-                disk.rename(beside, self._path(key, os.geteuid()))
+                disk.write_new(litter, data, mode=0o644)
+                sweep(self._directory, now_ns=disk.lstat(litter).st_mtime_ns)
+                disk.rename(litter, self._path(key, os.geteuid()))
             except BaseException:
-                disk.unlink(beside)
+                disk.remove_tree(litter)
                 raise
         except OSError:
             return

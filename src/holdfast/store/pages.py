@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import os
 import threading
-import uuid
 from enum import StrEnum
 from hashlib import sha256
 
 from holdfast import disk
-from holdfast.store import keys, sharing, sweep
+from holdfast.store import sharing, sweep
 from holdfast.store.access import NOWHERE, Access, access_to
 
 _LIMIT = 256 * 1024 * 1024
@@ -87,7 +86,7 @@ class PageCache:
             return
         path = self._path(kind, key)
         versioned = os.path.join(self._root, kind)
-        litter = os.path.join(versioned, keys.LITTER_PREFIX + uuid.uuid4().hex)
+        litter = sweep.fresh_path(versioned)
         mode = 0o600 if private else 0o664 if self._access.shared else 0o644
         try:
             sharing.make_directories(os.path.dirname(path), shared=self._access.shared)

@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 import os
-import uuid
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
@@ -32,7 +31,7 @@ class PartialFile:
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
-        self.path = os.path.join(directory, f"{uuid.uuid4().hex}.part")
+        self.path = os.path.join(directory, f"{os.urandom(16).hex()}.part")
         self.size = 0
         self._fd = -1
 

@@ -1,4 +1,4 @@
-"""Removes from the cache directory: what dead adders left, and everything for ``cache clean``.
+"""Removes from the cache directory: damaged entries, what dead adders left, and everything for ``cache clean``.
 
 **Guarantees**: only directories whose names this program gives are touched, so that a directory of other things that is
 mistaken for the cache loses nothing. What goes is renamed aside first, so that
@@ -15,7 +15,6 @@ import contextlib
 import os
 import re
 import stat
-import uuid
 from dataclasses import dataclass
 
 from holdfast import disk
@@ -38,6 +37,21 @@ class Cleaned:
     files: int = 0
     bytes: int = 0
     left: tuple[str, ...] = ()
+
+
+def fresh_path(directory: str) -> str:
+    """A path for what is being made in a directory of the cache, or on its way out: nobody's until now."""
+    return os.path.join(directory, keys.LITTER_PREFIX + os.urandom(16).hex())
+
+
+def drop(versioned: str, entry: str) -> None:
+    """Take a damaged entry away in one rename, so that nobody meets it half removed."""
+    away = fresh_path(versioned)
+    try:
+        disk.rename(entry, away)
+        disk.remove_tree(away)
+    except OSError:
+        pass  # gone already, or not ours to remove: it is not used in any case
 
 
 def sweep(versioned: str, *, now_ns: int) -> None:
@@ -92,7 +106,7 @@ def clean(cache_dir: str) -> Cleaned:
 
 
 def _aside(cache_dir: str, name: str) -> str:
-    away = os.path.join(cache_dir, keys.LITTER_PREFIX + uuid.uuid4().hex)
+    away = fresh_path(cache_dir)
     disk.rename(os.path.join(cache_dir, name), away)
     return away
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import stat
-import uuid
 from base64 import urlsafe_b64encode
 from enum import StrEnum
 
@@ -78,7 +78,7 @@ def _is_right(tree: int, file: WheelFile) -> bool:
 
 def _renewed(tree: int, file: WheelFile) -> bool:
     """Put a copy with the right times and rights in the file's place; False where that is refused."""
-    fresh = f".renewing-{uuid.uuid4().hex}"
+    fresh = f".renewing-{os.urandom(16).hex()}"
     try:
         source = disk.open_regular(file.member, dir_fd=tree)
         try:

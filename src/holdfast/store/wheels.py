@@ -16,7 +16,6 @@ from __future__ import annotations
 import errno
 import os
 import threading
-import uuid
 
 from holdfast import disk
 from holdfast.errors import IntegrityError, TargetError
@@ -154,7 +153,7 @@ class WheelStore:
             disk.close(fd)
         if found is None or health is verify.Health.DAMAGED:
             if access.add:
-                self._drop(entry)
+                sweep.drop(os.path.dirname(os.path.dirname(entry)), entry)
             return None
         linkable = health is verify.Health.SOUND and status.st_uid == os.geteuid()
         return self._stored(entry, found, linkable=linkable)
@@ -165,16 +164,6 @@ class WheelStore:
         except FileNotFoundError:
             return None
         return found if found and found.sha256 == sha256 else None
-
-    def _drop(self, entry: str) -> None:
-        """Take a damaged entry away in one rename, so that nobody meets it half removed."""
-        versioned = os.path.dirname(os.path.dirname(entry))
-        away = os.path.join(versioned, keys.LITTER_PREFIX + uuid.uuid4().hex)
-        try:
-            disk.rename(entry, away)
-            disk.remove_tree(away)
-        except OSError:
-            pass  # gone already, or not ours to remove: it is not used in any case
 
     def _add(self, archive: Archive, sha256: str, filename: str, *, allow_bad_record: bool) -> StoredWheel:
         if not self._access.add:
@@ -195,7 +184,7 @@ class WheelStore:
         self, root: str, archive: Archive, sha256: str, filename: str, *, allow_bad_record: bool
     ) -> StoredWheel:
         versioned = os.path.join(root, keys.WHEELS)
-        litter = os.path.join(versioned, keys.LITTER_PREFIX + uuid.uuid4().hex)
+        litter = sweep.fresh_path(versioned)
         shared = self.is_shared(root)
         sharing.make_directories(litter, shared=shared)
         try:
