@@ -32,6 +32,8 @@ from holdfast.disk import calls
 TWO_PATHS = frozenset({"rename", "rename_noreplace", "link"})
 ONE_PATH = frozenset({"unlink", "rmdir", "mkdir", "create", "open", "utime"})
 TORN = frozenset({"write", "pwrite"})
+ROOMY = frozenset({"mkdir", "create", "write", "pwrite", "link", "symlink", "copy_file_range", "ficlone"})
+"""The calls that a full disk refuses; what frees or only moves goes on."""
 ALL = tuple(
     name for name, value in vars(calls.Calls).items() if not name.startswith("_") and isinstance(value, staticmethod)
 )
@@ -74,10 +76,11 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fail:
-    """The call fails with this errno. With `lasting`, every later counted call fails too (a full disk)."""
+    """The call fails with this errno. With `lasting`, every later counted call fails too, those in `spared` apart."""
 
     number: int = errno.EIO
     lasting: bool = False
+    spared: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +174,7 @@ class FaultyDisk(calls.Calls):
             self.made.append(made)
         if self._point is None:
             return None
-        lasting = isinstance(self._fault, Fail) and self._fault.lasting
+        lasting = isinstance(self._fault, Fail) and self._fault.lasting and made.name not in self._fault.spared
         if n > self._point.n and lasting:
             return When.BEFORE
         return self._point.when if n == self._point.n else None

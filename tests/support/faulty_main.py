@@ -1,7 +1,8 @@
 """holdfast as a real process that stops at its n-th disk call.
 
 `run_faulty` starts ``python -m tests.support.faulty_main N WHEN FAULT MODULE ARGS``, where FAULT is a signal
-(``SIGKILL``), an errno (``ENOSPC``), or an errno that stays (``ENOSPC+``). With N = -1 nothing stops.
+(``SIGKILL``), an errno (``ENOSPC``), or an errno that stays (``ENOSPC+``: for all
+that needs room). With N = -1 nothing stops.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from tests.support.faulty_disk import Call, Fail, Fault, FaultyDisk, Point, Signal, When
+from holdfast.disk import calls
+from tests.support.faulty_disk import ROOMY, Call, Fail, Fault, FaultyDisk, Point, Signal, When
 from tests.support.sandbox import Completed, Sandbox
 
 CALLS_TO = "TESTS_DISK_CALLS_TO"
@@ -54,7 +56,9 @@ def parsed(word: str) -> Fault:
     """The fault that the word names."""
     if word.startswith("SIG"):
         return Signal(number=signal.Signals[word])
-    return Fail(number=getattr(errno, word.rstrip("+")), lasting=word.endswith("+"))
+    number = getattr(errno, word.rstrip("+"))
+    spared = frozenset(calls.MUTATING) - ROOMY if number in {errno.ENOSPC, errno.EDQUOT} else frozenset()
+    return Fail(number=number, lasting=word.endswith("+"), spared=spared)
 
 
 def main() -> None:

@@ -114,7 +114,7 @@ class _Commit:
             self._take_back(prepared.journal, error)
             if not isinstance(error, OSError):
                 raise  # a bug of ours: the environment is as before, the traceback helps us
-            raise _failed(error) from error
+            raise _failed(error, self._tx.directories[0].parent) from error
         # DISK: no journal: NEW is in force, whatever happens from here
         durable = self._last_sync()
         return Committed(waited=self._held.waited, held=self._held.seconds, synced=self._synced, durable=durable)
@@ -147,7 +147,7 @@ class _Commit:
                 identities_of(self._changes.steps, self._rooms),
             )
         except OSError as error:
-            raise CommitError(_words(error)) from error
+            raise CommitError(_words(error), hint=disk.remedy(error, self._tx.directories[0].parent)) from error
         content = to_bytes(journal)
         if len(content) > JOURNAL_LIMIT:
             raise CommitError("The change has too many single steps for one transaction.", hint="Install less at once.")
@@ -221,8 +221,8 @@ class _Prepared:
     linked: frozenset[int]
 
 
-def _failed(error: OSError) -> CommitError:
-    return CommitError(_words(error), state=TAKEN_BACK)
+def _failed(error: OSError, place: str) -> CommitError:
+    return CommitError(_words(error), state=TAKEN_BACK, hint=disk.remedy(error, place))
 
 
 def _words(error: Exception) -> str:

@@ -36,6 +36,7 @@ from holdfast.disk.reading import (
     scandir,
     stat,
 )
+from holdfast.disk.remedy import remedy
 from holdfast.disk.removing import remove_tree
 from holdfast.disk.syscalls import preload
 from holdfast.disk.writing import (
@@ -90,6 +91,7 @@ __all__ = [
     "readlink",
     "realpath",
     "reflink",
+    "remedy",
     "remove_parents",
     "remove_tree",
     "rename",

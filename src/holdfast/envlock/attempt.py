@@ -42,9 +42,16 @@ class Taker:
         self._said: set[str] = set()
 
     def prepare(self, *, sync: bool) -> None:
-        """Make every lock beside its place."""
+        """Make every lock beside its place.
+
+        Raises:
+            LockUnavailableError: That is not possible there.
+        """
         for directory in self._directories:
-            self._descriptors.append(published.prepare(directory, self._owner, sync=sync))
+            try:
+                self._descriptors.append(published.prepare(directory, self._owner, sync=sync))
+            except OSError as error:
+                raise obstacle.unmade(directory.parent, error) from error
 
     def attempt(self) -> uv.UvTaken | uv.UvAbsent | Obstacle:
         """Try once to take everything.

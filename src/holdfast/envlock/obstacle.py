@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from holdfast import disk
 from holdfast.envlock import uv
 from holdfast.envlock.holder import Held, Unreadable, describe, is_sticky_for_others
 from holdfast.errors import LockUnavailableError
@@ -75,6 +76,15 @@ def of_holder(sight: Held, verdict: Verdict) -> Obstacle:
             f"rm -r {sight.path}"
         )
     return Obstacle(path=sight.path, holder=describe(sight), remedy=remedy)
+
+
+def unmade(parent: str, error: OSError) -> LockUnavailableError:
+    """The lock could not be made beside its place."""
+    place = error.filename or os.path.join(parent, LOCK_NAME)
+    return LockUnavailableError(
+        f"The environment lock of {parent} could not be made: {place}: {error.strerror or error}.",
+        hint=disk.remedy(error, parent),
+    )
 
 
 def immovable(parent: str, what: str, error: OSError) -> LockUnavailableError:

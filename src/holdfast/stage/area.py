@@ -56,7 +56,10 @@ def transaction(target: Target, *, mode: LockMode, command: str, reporter: Repor
                 area.add_scheme(key, target.scheme.directory(key))
             made = area.complete(target)
         except OSError as error:
-            raise TargetError(f"{error.filename or target.scheme.purelib}: {error.strerror or error}.") from error
+            raise TargetError(
+                f"{error.filename or target.scheme.purelib}: {error.strerror or error}.",
+                hint=disk.remedy(error, target.scheme.purelib),
+            ) from error
         yield made
     finally:
         area.remove()

@@ -144,4 +144,7 @@ def _explained(error: OSError, directory: TransactionDirectory) -> TargetError |
             f"{error.filename} vanished from the store while it was used (was the cache cleaned?).",
             hint="The same command again.",
         )
-    return TargetError(f"The new files cannot be staged in {directory.path}: {error.strerror or error}.")
+    return TargetError(
+        f"The new files cannot be staged in {directory.path}: {error.strerror or error}.",
+        hint=disk.remedy(error, directory.parent),
+    )

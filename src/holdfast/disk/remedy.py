@@ -1,0 +1,24 @@
+"""What a person can do about an error of the operating system: one thing to type. Pure."""
+
+from __future__ import annotations
+
+import errno
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+def remedy(error: OSError, place: str) -> str:
+    """The hint that goes with an error.
+
+    Args:
+        error: Of a call.
+        place: The directory that was to change.
+    """
+    if error.errno in _FULL:
+        return f"Make room there, then repeat the command: df -h {place}"
+    if error.errno in _REFUSED:
+        return f"Look at its owner and rights, and at how it is mounted: ls -ld {place}"
+    if error.errno == errno.EIO:
+        return "Look what the system says of that disk (dmesg), then repeat the command."
+    return "Repeat the command."
