@@ -21,6 +21,7 @@ from holdfast.commit.questions import leaving
 from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
+from holdfast.flows.heartbeat import Heartbeat
 from holdfast.flows.recovery import locked
 from holdfast.flows.session import Session
 from holdfast.flows.wheels import coming, compose_all, download_all
@@ -61,6 +62,7 @@ def carry_out(
     _refuse_unwritable(plan, target)
     begun = transaction(target, mode=session.lock.mode, command=session.command, reporter=session.reporter)
     with session.signals.shield(begun) as tx:
+        session = _beating(session, tx, world)
         stored = download_all(plan, world, session)
         composed = compose_all(plan, stored, world, session)
         world.rest()
@@ -71,6 +73,12 @@ def carry_out(
                 session.signals.state = _IN_FORCE
                 outcome = replace(outcome, left=sweep(staged, tx, target))
     return outcome, stored
+
+
+def _beating(session: Session, tx: Transaction, world: World) -> Session:
+    """The session, whose events touch what it owns beside the target."""
+    own = tuple(each.path for each in tx.directories)
+    return replace(session, reporter=Heartbeat(session.reporter, lambda: (*own, *world.areas)))
 
 
 def _commit(staged: StagedChangeSet, tx: Transaction, session: Session) -> CommitOutcome:

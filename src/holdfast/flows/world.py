@@ -130,6 +130,11 @@ class World(PackageSource):
             return self._work
 
     @property
+    def areas(self) -> tuple[str, ...]:
+        """The work area, if it is there."""
+        return () if self._work is None else (self._work,)
+
+    @property
     def store(self) -> WheelStore:
         """The wheels."""
         with self._making:
