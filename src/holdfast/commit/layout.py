@@ -1,8 +1,8 @@
 """What moves whole (design section 4): from single paths that come and go to as few entries as possible. Pure.
 
 An existing directory moves as one entry only when everything in it goes with this transaction, bytecode excepted; else
-it is descended, and what is foreign stays. A directory that does not exist comes as one entry. A scheme directory, and
-what leads to one, never leaves.
+it is descended, and what is foreign stays. A directory that does not exist comes as one entry. What an environment is
+made of (`Scheme.anchors`), and what leads to it, never leaves.
 
 Limits: bytecode that an import writes for a single module between the survey and the commit outlives that module.
 Names are compared as they are written: on a file system that folds case, a clash in case alone shows at the step.
@@ -18,7 +18,7 @@ from packaging.utils import NormalizedName
 from holdfast.commit.clashes import Settled
 from holdfast.model.changes import EntryKind, StepKind, Survey
 from holdfast.model.composed import PlacedFile
-from holdfast.model.target import Scheme, SchemeKey
+from holdfast.model.target import Scheme
 
 CACHE = "__pycache__"
 _SUFFIX = ".pyc"
@@ -79,7 +79,7 @@ class _Walk:
         self._going.update(self._bytecode(settled))
         self._below = _tree(self._coming)
         self._touched = _tree((*self._coming, *self._going))
-        bases = {scheme.directory(key) for key in SchemeKey}
+        bases = scheme.anchors()
         self._fixed = {above for base in bases for above in (base, *_parents(base))}
         self._roots = {root for base in bases if (root := self._root_of(base))}
         self._whole: dict[str, bool] = {}

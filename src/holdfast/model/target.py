@@ -43,6 +43,16 @@ class Scheme:
         directory: str = getattr(self, key.value)
         return directory
 
+    def anchors(self) -> frozenset[str]:
+        """The directories that an environment is made of: they stay when nothing is left in them.
+
+        Of a ``headers`` below ``data`` that is the first part alone (``include``): what follows (``site/python3.12``)
+        comes with the first distribution that has headers, and goes with the last.
+        """
+        below = self.headers.removeprefix(f"{self.data.rstrip('/')}/")
+        headers = self.headers if below == self.headers else f"{self.data.rstrip('/')}/{below.partition('/')[0]}"
+        return frozenset({self.purelib, self.platlib, self.scripts, self.data, headers})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:

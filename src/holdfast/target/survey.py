@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from holdfast.errors import TargetError
 from holdfast.model.changes import DirectorySight, EntryKind, Survey
 from holdfast.model.places import place_of
-from holdfast.model.target import Scheme, SchemeKey
+from holdfast.model.target import Scheme
 
 _TEXT_LIMIT = 64 * 1024
 _CHUNK = 1 << 20
@@ -53,7 +53,7 @@ class _Walker:
 
     def __init__(self, scheme: Scheme) -> None:
         self._scheme = scheme
-        self._bases = {scheme.directory(key) for key in SchemeKey}
+        self._bases = scheme.anchors()
         self._real: dict[str, str] = {}
         self.directories: dict[str, DirectorySight] = {}
         self.links: dict[str, str] = {}
