@@ -8,7 +8,8 @@ import pytest
 
 from tests.scenarios.world import World
 from tests.support.environments import installed
-from tests.support.wheels import pkg
+from tests.support.trees import diff, snapshot
+from tests.support.wheels import WheelSpec, pkg
 
 
 @pytest.fixture
@@ -121,3 +122,18 @@ def test_bytecode_that_python_made_goes_with_its_source(world: World) -> None:
     assert os.path.isdir(world.path("alpha", "__pycache__"))
     world.run("uninstall", "alpha")
     assert os.listdir(world.site) == []
+
+
+def test_headers_and_data_go_with_the_directories_that_were_made_for_them(world: World) -> None:
+    world.add(
+        WheelSpec(
+            name="alpha",
+            version="1.0",
+            files={"alpha/__init__.py": ""},
+            data={"headers/deep/alpha.h": "\n", "data/etc/deep/alpha.conf": "\n", "scripts/alpha.sh": "#!python\n"},
+        )
+    )
+    before = snapshot(world.sandbox.venv.root)
+    world.install("alpha")
+    world.run("uninstall", "alpha")
+    assert not diff(before, snapshot(world.sandbox.venv.root))
