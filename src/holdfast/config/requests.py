@@ -56,7 +56,6 @@ def install_request(
         UsageError: A setting cannot be understood.
     """
     options = options or FileOptions()
-    check = settings.flag("check")
     return InstallRequest(
         requirements=requirements,
         constraints=constraints,
@@ -67,8 +66,7 @@ def install_request(
         policy=_install_policy(settings),
         lock=lock_settings(settings),
         cache_dir=cache_directory(settings, environ),
-        dry_run=settings.flag("dry-run") or check,
-        check=check,
+        dry_run=settings.flag("dry-run") or settings.flag("check"),
         command=_described("install", (root.requirement.name for root in requirements)),
     )
 
@@ -86,15 +84,13 @@ def uninstall_request(
     Raises:
         UsageError: A setting cannot be understood.
     """
-    check = settings.flag("check")
     return UninstallRequest(
         names=names,
         target=target_request(settings, environ=environ, cwd=cwd),
         policy=_install_policy(settings),
         lock=lock_settings(settings),
         must_exist=must_exist,
-        dry_run=settings.flag("dry-run") or check,
-        check=check,
+        dry_run=settings.flag("dry-run") or settings.flag("check"),
         cache_dir=cache_directory(settings, environ),
         command=_described("uninstall", names),
     )

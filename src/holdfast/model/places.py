@@ -46,12 +46,3 @@ def place_of(scheme: Scheme, path: str) -> Place:
 def absolute(scheme: Scheme, place: Place) -> str:
     """The absolute path of a place; the inverse of :func:`place_of`."""
     return posixpath.join(scheme.directory(place.scheme), place.path) if place.path else scheme.directory(place.scheme)
-
-
-def normalise(scheme: Scheme, place: Place) -> Place:
-    """The one name of a place that may have been named by another key.
-
-    Raises:
-        ValueError: ``place.path`` leads out of the scheme.
-    """
-    return place_of(scheme, absolute(scheme, place))

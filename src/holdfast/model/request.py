@@ -44,7 +44,6 @@ class RootRequirement:
     Attributes:
         hashes: ``--hash`` options; any may match.
         origin: ``command line`` or ``requirements.txt:3``, for messages.
-        user_supplied: False for what is only a constraint.
     """
 
     requirement: Requirement
@@ -116,7 +115,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvePolicy:
-    """Rules of choice. ``pre_for``: projects with pre-releases allowed by a file's ``--pre``."""
+    """Rules of choice."""
 
     upgrade: bool = False
     upgrade_strategy: UpgradeStrategy = UpgradeStrategy.ONLY_IF_NEEDED
@@ -158,7 +157,6 @@ class InstallRequest:
         constraints: Apply only if the project is needed; extras are not allowed in them.
         cache_dir: None: no cache.
         command: Subcommand and requirement names for the owner's record; no credentials.
-        arguments: The names as typed, for messages.
     """
 
     requirements: tuple[RootRequirement, ...]
@@ -171,7 +169,6 @@ class InstallRequest:
     lock: LockSettings = field(default_factory=LockSettings)
     cache_dir: str | None = None
     dry_run: bool = False
-    check: bool = False
     command: str = "install"
 
 
@@ -185,6 +182,5 @@ class UninstallRequest:
     lock: LockSettings = field(default_factory=LockSettings)
     must_exist: bool = False
     dry_run: bool = False
-    check: bool = False
     cache_dir: str | None = None
     command: str = "uninstall"

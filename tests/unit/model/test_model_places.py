@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.model.changes import Place
-from holdfast.model.places import absolute, normalise, place_of
+from holdfast.model.places import absolute, place_of
 from holdfast.model.target import Scheme, SchemeKey
 
 VENV = Scheme(
@@ -35,7 +35,8 @@ def test_the_deepest_directory_names_a_path(path: str, key: SchemeKey, inside: s
 
 def test_equal_directories_have_one_name() -> None:
     assert place_of(FLAT, "/t/a.py") == Place(scheme=SchemeKey.PURELIB, path="a.py")
-    assert normalise(FLAT, Place(scheme=SchemeKey.DATA, path="bin/x")) == Place(scheme=SchemeKey.SCRIPTS, path="x")
+    other = absolute(FLAT, Place(scheme=SchemeKey.DATA, path="bin/x"))
+    assert place_of(FLAT, other) == Place(scheme=SchemeKey.SCRIPTS, path="x")
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "/v/../etc/passwd", "/v2/x", "/"])
@@ -58,4 +59,3 @@ def test_naming_is_the_inverse_of_joining(key: SchemeKey, parts: list[str]) -> N
     path = absolute(VENV, Place(scheme=key, path="/".join(parts)))
     place = place_of(VENV, path)
     assert absolute(VENV, place) == path
-    assert normalise(VENV, place) == place
