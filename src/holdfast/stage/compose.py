@@ -189,6 +189,7 @@ class _Layout:
             place = place_of(self._target.scheme, absolute(self._target.scheme, Place(scheme=scheme, path=parent)))
             named = (place.scheme, place.path + "/" if place.path else "")
             self._named[scheme, parent] = named
+            self._refuse_other_info(*named)
         key, inside = named[0], named[1] + base
         if inside.startswith(".holdfast"):
             self._refuse_own_names(key, inside)
@@ -197,6 +198,12 @@ class _Layout:
         if key is SchemeKey.SCRIPTS and not named[1] and names_an_interpreter(base):
             raise HarmError(f"{self._what()} brings a script named '{base}', which would be taken for the interpreter.")
         return key, inside
+
+    def _refuse_other_info(self, key: SchemeKey, directory: str) -> None:
+        """The store looks at names inside the wheel; ``.data/data`` may lead into the library all the same."""
+        top = directory.partition("/")[0]
+        if key in _LIBRARIES and top.lower().endswith(".dist-info") and top != self._manifest.info_name:
+            raise HarmError(f"{self._what()} brings files for '{top}', which is another distribution's.")
 
     def _refuse_own_names(self, key: SchemeKey, inside: str) -> None:
         top = inside.partition("/")[0]
