@@ -7,7 +7,8 @@ that is not a virtual environment is never cleared. Rights follow the umask, and
 the parent.
 
 **On crash**: a ``.holdfast-<id>`` beside the environment (or in the empty directory) is left; with ``clear``, between
-the two renames, the old environment lies in it as ``old``.
+the two renames, the old environment lies in it as ``old/<name>``. ``stage.litter.sweep_beside`` puts it back, and
+removes the rest.
 
 **Limits**: nothing is synced. A mount point cannot be cleared. In a sticky directory (``/tmp``) the group's rights of
 the parent are not taken over: they are everybody's.
@@ -26,11 +27,15 @@ from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.target import Interpreter
 from holdfast.model.transaction import TRANSACTION_PREFIX
 
+OLD = "old"
+"""In what is made beside: the directory that holds the old environment, by its name, until the new one is in place."""
+
 
 def create(
     path: str,
     interpreter: Interpreter,
     *,
+    identifier: str,
     prompt: str | None = None,
     system_site_packages: bool = False,
     clear: bool = False,
@@ -41,6 +46,7 @@ def create(
     Args:
         path: Of its directory; missing parents are made.
         interpreter: What it is made from; if that is an environment itself, from the Python below it.
+        identifier: Names what is made beside; tells whether its maker is dead (``stage.owner.new_id``).
         prompt: What activation shows; None: the directory's name.
         system_site_packages: It sees the packages of the Python below it.
         clear: Replace an environment that is there.
@@ -60,14 +66,14 @@ def create(
     real = disk.realpath(root)
     try:
         if not disk.lexists(real):
-            _make(real, wanted, reporter)
+            _make(real, identifier, wanted, reporter)
         elif not _is_directory(real):
             raise TargetError(f"{root} is not a directory.", hint="Choose another path.")
         elif not disk.listdir(real):
-            _fill(real, wanted, reporter)
+            _fill(real, identifier, wanted, reporter)
         else:
             _refuse_clearing(root, real, clear=clear)
-            _replace(real, wanted, reporter)
+            _replace(real, identifier, wanted, reporter)
     except OSError as error:
         raise TargetError(
             f"The environment {root} cannot be made: {error.filename or root}: {error.strerror}.",
@@ -76,10 +82,10 @@ def create(
     return root
 
 
-def _make(real: str, wanted: Layout, reporter: Reporter) -> None:
+def _make(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> None:
     parent = os.path.dirname(real)
     made = disk.make_parents(parent)
-    beside = _beside(parent)
+    beside = _beside(parent, identifier)
     try:
         _build(beside, wanted, group=_group_writes(parent))
         # DISK: complete beside; nothing at its place
@@ -90,8 +96,8 @@ def _make(real: str, wanted: Layout, reporter: Reporter) -> None:
         disk.remove_parents(made)
 
 
-def _fill(real: str, wanted: Layout, reporter: Reporter) -> None:
-    beside = _beside(real)
+def _fill(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> None:
+    beside = _beside(real, identifier)
     moved: list[str] = []
     try:
         _build(beside, wanted, group=_group_writes(real))
@@ -106,12 +112,13 @@ def _fill(real: str, wanted: Layout, reporter: Reporter) -> None:
         _sweep(beside, reporter)
 
 
-def _replace(real: str, wanted: Layout, reporter: Reporter) -> None:
+def _replace(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> None:
     parent = os.path.dirname(real)
-    beside = _beside(parent)
-    new, old = os.path.join(beside, "new"), os.path.join(beside, "old")
+    beside = _beside(parent, identifier)
+    new, old = os.path.join(beside, "new"), os.path.join(beside, OLD, os.path.basename(real))
     try:
         disk.mkdir(beside, 0o700)
+        disk.mkdir(os.path.dirname(old), 0o700)
         _build(new, wanted, group=_group_writes(parent))
         disk.rename(real, old)
         # DISK: the old one beside, nothing at its place
@@ -169,8 +176,8 @@ def _group_writes(parent: str) -> bool:
     return bool(mode & (stat.S_IWGRP | stat.S_ISGID)) and not mode & stat.S_ISVTX
 
 
-def _beside(parent: str) -> str:
-    return os.path.join(parent, TRANSACTION_PREFIX + os.urandom(16).hex())
+def _beside(parent: str, identifier: str) -> str:
+    return os.path.join(parent, TRANSACTION_PREFIX + identifier)
 
 
 def _is_directory(path: str) -> bool:

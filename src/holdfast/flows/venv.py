@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 from holdfast.create.venv import create
 from holdfast.flows.signals import Signals
 from holdfast.flows.world import facts_of
+from holdfast.stage.litter import sweep_beside
+from holdfast.stage.owner import new_id
 from holdfast.target.interpreters import find_interpreter, system_interpreter
 
 
@@ -39,4 +43,14 @@ def create_venv(
     facts = facts_of(cache_dir)
     interpreter = find_interpreter(python, cwd, facts) if python else system_interpreter(facts)
     with Signals() as signals, signals.deferred():
-        return create(path, interpreter, prompt=prompt, system_site_packages=system_site_packages, clear=clear)
+        root = os.path.abspath(path)
+        for place in (os.path.dirname(root), root):
+            sweep_beside(place)
+        return create(
+            path,
+            interpreter,
+            identifier=new_id(),
+            prompt=prompt,
+            system_site_packages=system_site_packages,
+            clear=clear,
+        )

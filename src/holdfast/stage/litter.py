@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 from holdfast import disk
 from holdfast.model.owner import OwnerRecord, Verdict
@@ -47,6 +48,38 @@ def sweep(target: Target, *, spare: frozenset[str] = frozenset()) -> tuple[str, 
     for place in temporary_directories()[:1]:
         removed += _sweep_place(target, place, _is_temporary_name, prefix, spare)
     return tuple(removed)
+
+
+def sweep_beside(place: str) -> None:
+    """Remove what dead makers of environments left in a directory, and put back what they had moved away.
+
+    They left no record: they are judged by the ids, and only what this user made is touched.
+
+    Args:
+        place: In which environments lie, or will.
+    """
+    for name in _names(place):
+        path = os.path.join(place, name)
+        try:
+            mine = disk.lstat(path).st_uid == os.geteuid() and not disk.lexists(os.path.join(path, OWNER_NAME))
+            if mine and verdict_by_id(name.removeprefix(TRANSACTION_PREFIX)) is Verdict.DEAD:
+                _put_back(os.path.join(path, tidy.OLD_NAME), place)
+                disk.remove_tree(path)
+        except OSError:
+            continue
+
+
+def _put_back(old: str, place: str) -> None:
+    for name in disk.listdir(old) if disk.lexists(old) else ():
+        with suppress(FileExistsError):  # the new one is in place: the old one goes
+            disk.rename_exclusive(os.path.join(old, name), os.path.join(place, name))
+
+
+def _names(place: str) -> list[str]:
+    try:
+        return [name for name in disk.listdir(place) if is_transaction_name(name)]
+    except OSError:
+        return []
 
 
 def _is_temporary_name(name: str) -> bool:

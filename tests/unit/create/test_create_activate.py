@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.create.activate import activation_scripts
 from holdfast.create.venv import create
+from holdfast.stage.owner import new_id
 from holdfast.target.facts import load_interpreter
 from tests.support.interpreters import this_interpreter
 
@@ -18,7 +19,12 @@ GONE = 'printf "%s|" "${VIRTUAL_ENV-unset}" "${VIRTUAL_ENV_PROMPT-unset}" "$PATH
 
 @pytest.fixture
 def root(tmp_path: object) -> str:
-    return create(f"{tmp_path}/{AWKWARD}", load_interpreter(this_interpreter().executable, None), prompt=AWKWARD)
+    return create(
+        f"{tmp_path}/{AWKWARD}",
+        load_interpreter(this_interpreter().executable, None),
+        identifier=new_id(),
+        prompt=AWKWARD,
+    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "dash", "zsh", "ksh", "bash -eu"])
@@ -48,7 +54,7 @@ def test_one_environment_after_the_other(tmp_path: object) -> None:
     if bash is None:
         pytest.skip("no bash here")
     interpreter = load_interpreter(this_interpreter().executable, None)
-    first, second = create(f"{tmp_path}/first", interpreter), create(f"{tmp_path}/second", interpreter)
+    first, second = (create(f"{tmp_path}/{name}", interpreter, identifier=new_id()) for name in ("first", "second"))
     script = '. "$0/bin/activate"; . "$1/bin/activate"; echo "$PATH|$VIRTUAL_ENV"; deactivate; echo "$PATH"'
     done = subprocess.run(
         [bash, "-c", script, first, second], capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"}

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from holdfast.create.venv import create
+from holdfast.create import venv as room
 from holdfast.disk import calls
 from holdfast.errors import HarmError, HoldfastError, TargetError, UsageError
-from holdfast.events import Event
+from holdfast.events import SILENT, Event, Reporter
 from holdfast.model.target import Interpreter, TargetRequest
+from holdfast.stage.owner import new_id
 from holdfast.target.facts import load_interpreter
 from holdfast.target.locate import locate
 from tests.support.environments import make_venv
@@ -24,6 +25,26 @@ from tests.support.interpreters import interpreters, this_interpreter
 @pytest.fixture(scope="module")
 def interpreter() -> Interpreter:
     return load_interpreter(this_interpreter().executable, None)
+
+
+def create(
+    path: str,
+    interpreter: Interpreter,
+    *,
+    prompt: str | None = None,
+    system_site_packages: bool = False,
+    clear: bool = False,
+    reporter: Reporter = SILENT,
+) -> str:
+    return room.create(
+        path,
+        interpreter,
+        identifier=new_id(),
+        prompt=prompt,
+        system_site_packages=system_site_packages,
+        clear=clear,
+        reporter=reporter,
+    )
 
 
 @pytest.fixture
