@@ -57,11 +57,20 @@ def read_info(location: str, name: str, *, owned: bool) -> InstalledDistribution
             return _egg_link(location, name, owned=owned)
         return _egg_info(location, name, owned=owned)
     except OSError as error:
-        if not os.path.lexists(path):
+        if _is_gone(error, path):
             raise VanishedError(path) from error
         return BrokenDistribution(path=path, reason=f"{error.filename or path}: {error.strerror}")
     except ValueError as error:
         return BrokenDistribution(path=path, reason=str(error))
+
+
+def _is_gone(error: OSError, path: str) -> bool:
+    """Whether the entry moved while it was read: it is not there, or was not for a moment (a name may come back)."""
+    if not os.path.lexists(path):
+        return True
+    missing = str(error.filename) if isinstance(error, FileNotFoundError) else ""
+    listed = missing == path or (path.endswith(".dist-info") and missing.startswith(path + os.sep))
+    return listed and not os.path.islink(missing)
 
 
 def _dist_info(location: str, name: str, *, owned: bool) -> InstalledDistribution:

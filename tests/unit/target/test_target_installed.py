@@ -265,6 +265,32 @@ def test_no_half_state_while_another_process_changes_things(target: Target) -> N
     assert seen > 10
 
 
+def test_what_goes_and_comes_back_under_one_name_is_not_broken(target: Target) -> None:
+    site = target.scheme.purelib
+    info = dist_info(site, "foo", "1")
+    script = (
+        "import os, sys, time\n"
+        "here, there = sys.argv[1], sys.argv[1] + '.away'\n"
+        "end = time.monotonic() + 0.5\n"
+        "while time.monotonic() < end:\n"
+        "    os.rename(here, there)\n"
+        "    os.rename(there, here)\n"
+    )
+    python = target.interpreter.executable
+    with subprocess.Popen([python, "-I", "-c", script, f"{site}/{info}"]) as other:
+        while other.poll() is None:
+            assert not read_installed(target, patience=5).broken
+
+
+def test_a_dist_info_that_leads_nowhere_is_broken(target: Target) -> None:
+    os.symlink("nowhere", f"{target.scheme.purelib}/foo-1.dist-info")
+    info = dist_info(target.scheme.purelib, "bar", "1")
+    os.symlink("nowhere", f"{target.scheme.purelib}/{info}/direct_url.json")
+    reasons = [each.reason for each in read_installed(target).broken]
+    assert len(reasons) == 2
+    assert all("No such file" in reason for reason in reasons)
+
+
 def test_names_that_keep_moving_are_an_error_in_the_end(target: Target) -> None:
     site = target.scheme.purelib
     dist_info(site, "foo", "1")
