@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -24,6 +25,8 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
     The temporary directory is one of pytest's, so that nothing outlives the session by more than pytest keeps.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background: every child would ignore it too
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     kept = dict(os.environ)
     home = tmp_path_factory.mktemp("home")
     for name in tuple(os.environ):

@@ -81,7 +81,9 @@ def test_it_is_what_venv_makes_for_every_python(python: Python, here: str) -> No
     assert listing(root) == listing(theirs.root)
     assert asked(root, "sys.prefix") == root
     assert asked(root, "sys.base_prefix") == asked(theirs.root, "sys.base_prefix")
-    assert asked(root, "site.getsitepackages()") == str([f"{root}/lib/python{python.minor}/site-packages"])
+    seen = asked(root, "site.getsitepackages()")
+    assert seen == asked(theirs.root, "site.getsitepackages()").replace(theirs.root, root)
+    assert seen.startswith(f"['{root}/lib/python{python.minor}/site-packages'")
     assert asked(root, "sys.version") == asked(theirs.root, "sys.version")
     target = locate(TargetRequest(virtual_env=root))
     assert target.scheme.purelib == target.scheme.platlib == f"{root}/lib/python{python.minor}/site-packages"

@@ -40,7 +40,8 @@ def test_virtual_env(venv: Venv, cache: StoredFacts) -> None:
     assert target.scheme.scripts == venv.bin
     assert target.scheme.data == target.root == venv.root
     assert target.interpreter.executable == venv.python
-    assert target.visible == (venv.site_packages,)
+    assert target.visible[0] == venv.site_packages  # Debian's Python looks into further directories of its prefix
+    assert all(path.startswith(venv.root + "/") for path in target.visible)
     assert target.library_directories == (venv.site_packages,)
 
 
@@ -220,7 +221,8 @@ def test_root_goes_on_top_of_everything(venv: Venv, cache: StoredFacts, tmp_path
         assert target.relocation == image
         assert target.scheme.purelib == image + venv.site_packages
         assert target.root == image + venv.root
-        assert target.visible == (image + venv.site_packages,)
+        assert target.visible[0] == image + venv.site_packages
+        assert all(path.startswith(image + venv.root + "/") for path in target.visible)
     assert locate(cache, root=image, target="/opt/x", virtual_env=venv.root).scheme.data == f"{image}/opt/x"
 
 
