@@ -127,7 +127,7 @@ class Bench:
         if case.interrupted:
             self._interrupt()
         shutil.copytree(self.box.cache, self._cold)
-        _copy(self.venv.root, self._kept)
+        copy_tree(self.venv.root, self._kept)
         self.run(*case.command).ok()
         self.new = self.seen()
         self.run("install", "other").ok()
@@ -159,7 +159,7 @@ class Bench:
         """OLD again, and the store as it was then."""
         shutil.rmtree(self.venv.root)
         shutil.rmtree(self.box.cache)
-        _copy(self._kept, self.venv.root)
+        copy_tree(self._kept, self.venv.root)
         shutil.copytree(self._cold, self.box.cache)
 
     def seen(self) -> Snapshot:
@@ -202,7 +202,7 @@ class Bench:
         aside = os.path.join(self.box.root, "aside")
         for _ in ("cold", "warm"):
             shutil.rmtree(aside, ignore_errors=True)
-            _copy(self.venv.root, aside)
+            copy_tree(self.venv.root, aside)
             calls = count_calls(self.box, *line)
             shutil.rmtree(self.venv.root)
             os.rename(aside, self.venv.root)
@@ -226,7 +226,8 @@ class Copies:
         """Make so many copies."""
         for n in range(count):
             path = os.path.join(self.bench.box.root, f"copy-{n}")
-            _copy(self.bench.venv.root, path)
+            shutil.rmtree(path, ignore_errors=True)
+            copy_tree(self.bench.venv.root, path)
             self._kept.append(path)
 
     def next(self) -> None:
@@ -235,6 +236,6 @@ class Copies:
         os.rename(self._kept.pop(), self.bench.venv.root)
 
 
-def _copy(source: str, to: str) -> None:
+def copy_tree(source: str, to: str) -> None:
     """With hard links, times and rights, as a crashed disk would have them."""
     subprocess.run(["cp", "-a", source, to], check=True)

@@ -41,7 +41,7 @@ def run_here(sandbox: Sandbox, *args: str, env: Mapping[str, str | None] | None 
 @contextlib.contextmanager
 def _surroundings(environ: Mapping[str, str], cwd: str) -> Iterator[None]:
     kept, where, remembered = dict(os.environ), os.getcwd(), tempfile.tempdir
-    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     os.environ.clear()
     os.environ.update(environ)
     tempfile.tempdir = None

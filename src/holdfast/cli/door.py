@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 
 from holdfast.cli.context import Context
 from holdfast.errors import NOTHING_CHANGED, HoldfastError, InterruptedBySignal, TargetError
@@ -28,11 +29,28 @@ BUG = 70
 
 
 class _Asked(KeyboardInterrupt):
-    """SIGTERM or SIGHUP; what cleans up after Ctrl-C cleans up after these."""
+    """A signal that asks for the end; what cleans up after Ctrl-C cleans up after each."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+
+
+class _Listener:
+    """Turns the first signal that asks for the end into `_Asked`; what follows it only repeats it."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def listen(self) -> None:
+        for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(signum) is not signal.SIG_IGN:  # ignored (nohup) stays ignored
+                signal.signal(signum, self._stop)
+
+    def _stop(self, signum: int, _frame: FrameType | None) -> None:
+        if not self._asked:
+            self._asked = True
+            raise _Asked(signum)
 
 
 def run_guarded(words: Sequence[str]) -> int:
@@ -43,11 +61,11 @@ def run_guarded(words: Sequence[str]) -> int:
     """
     context = Context()
     context.json = "--json" in words
-    _listen()
+    _Listener().listen()
     try:
         return _answered(words, context)
     except KeyboardInterrupt as stop:
-        return _die(stop.signum if isinstance(stop, _Asked) else signal.SIGINT, NOTHING_CHANGED, context)
+        return _die(stop.signum if isinstance(stop, _Asked) else signal.SIGINT, _state(), context)
 
 
 def _answered(words: Sequence[str], context: Context) -> int:
@@ -69,14 +87,10 @@ def _answered(words: Sequence[str], context: Context) -> int:
     return _flushed(code)
 
 
-def _listen() -> None:
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(signum) is signal.SIG_DFL:  # ignored (nohup) stays ignored
-            signal.signal(signum, _stop)
-
-
-def _stop(signum: int, _frame: FrameType | None) -> None:
-    raise _Asked(signum)
+def _state() -> str:
+    """What is to be said to who stops us while the result is told: the change may be in force by then."""
+    signals = sys.modules.get("holdfast.flows.signals")
+    return NOTHING_CHANGED if signals is None else str(signals.latest_state())
 
 
 def _tell(error: HoldfastError, context: Context) -> int:
@@ -150,10 +164,10 @@ def _die(signum: int, state: str, context: Context) -> int:
     if context.json:
         _tell_json(InterruptedBySignal(signum, state=state))
     _complain(f"error: {context.command or 'holdfast'} interrupted. {state}".rstrip())
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _silence_stdout()
+    signal.signal(signum, signal.SIG_DFL)  # who reads stdout may have stopped reading: that must not keep us
+    if context.json:
+        with suppress(OSError):
+            sys.stdout.flush()
     return _kill_self(signum)
 
 

@@ -22,6 +22,12 @@ from holdfast.errors import NOTHING_CHANGED, InterruptedBySignal
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _T = TypeVar("_T")
+_latest: Signals | None = None
+
+
+def latest_state() -> str:
+    """What this process's last command made of its environment so far, for who is stopped after its `Signals` ended."""
+    return NOTHING_CHANGED if _latest is None else _latest.state
 
 
 class Signals:
@@ -40,6 +46,8 @@ class Signals:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> Self:
+        global _latest  # noqa: PLW0603 - what a late signal asks for: there is one command in a process
+        _latest = self
         if threading.current_thread() is threading.main_thread():
             for signum in _STOPPING:
                 if signal.getsignal(signum) is not signal.SIG_IGN:  # nohup and background jobs stay as they were
