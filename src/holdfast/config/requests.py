@@ -28,6 +28,7 @@ from holdfast.model.request import (
 )
 from holdfast.model.target import TargetRequest
 
+_SCHEMES = frozenset({"http", "https", "file"})
 _CHOICES_OF_TARGET = ("python", "system", "target", "prefix", "user")
 
 
@@ -170,11 +171,22 @@ def _sources(settings: Settings, options: FileOptions) -> Sources:
     if options.index_url is not None:
         index, extra = (options.index_url,), ()
     indexes = dict.fromkeys((*extra, *options.extra_index_urls, *filter(None, index)))
+    find_links = dict.fromkeys((*settings.words("find-links"), *options.find_links))
+    for place in (*indexes, *find_links):
+        _refuse_other_schemes(place)
     return Sources(
         indexes=() if settings.flag("no-index") or options.no_index else tuple(indexes),
-        find_links=tuple(dict.fromkeys((*settings.words("find-links"), *options.find_links))),
+        find_links=tuple(find_links),
         strategy=IndexStrategy(settings.text("index-strategy") or ""),
     )
+
+
+def _refuse_other_schemes(place: str) -> None:
+    scheme, separator, rest = place.partition("://")
+    if separator and scheme.lower() not in _SCHEMES:
+        raise UsageError(
+            f"Packages cannot come from {scheme}://{rest.rpartition('@')[2]}: only http, https and file are understood."
+        )
 
 
 def _resolve_policy(

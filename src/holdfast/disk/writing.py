@@ -44,6 +44,11 @@ def open_for_writing(path: str, *, dir_fd: int | None = None) -> int:
     return calls.current.create(path, _EXISTING, dir_fd=dir_fd)
 
 
+def open_stream(path: str) -> int:
+    """Open what is no file (a terminal, a pipe, a device) for writing; symlinks are followed (``/dev/stdout``)."""
+    return calls.current.create(path, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
+
+
 def write(fd: int, data: bytes) -> None:
     """Write all of ``data``."""
     done = calls.current.write(fd, data)

@@ -28,7 +28,7 @@ def write_report(path: str, text: str) -> None:
     beside = os.path.join(os.path.dirname(os.path.abspath(path)), f".holdfast-report-{os.urandom(16).hex()}")
     try:
         if os.path.lexists(path) and not S_ISREG(os.stat(path).st_mode):
-            fd = disk.open_for_writing(os.path.realpath(path))
+            fd = disk.open_stream(path)
             try:
                 disk.write(fd, data)
             finally:

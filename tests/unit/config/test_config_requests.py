@@ -192,3 +192,12 @@ def test_formats_of_the_command_line_come_after_variables_and_before_files() -> 
         no_binary="a",
     )
     assert made.resolve.formats == FormatControl(only_binary=frozenset({A, B}))
+
+
+@pytest.mark.parametrize("name", ["index-url", "extra-index-url", "find-links"])
+def test_other_schemes_than_http_and_file_are_refused_without_their_credentials(name: str) -> None:
+    value: Value = "ftp://me:pw@example.org/x" if name == "index-url" else ("ftp://me:pw@example.org/x",)
+    with pytest.raises(UsageError) as caught:
+        request({name: value})
+    assert "ftp://example.org/x" in caught.value.cause
+    assert "pw" not in caught.value.cause

@@ -90,3 +90,15 @@ def test_a_directory_can_be_synced_by_name_and_a_symlink_cannot(tmp_path: Path) 
     disk.fsync_path(str(tmp_path))
     with pytest.raises(OSError, match="symbolic links"):
         disk.fsync_path(str(tmp_path / "link"))
+
+
+def test_a_stream_is_opened_through_a_symlink(tmp_path: Path) -> None:
+    fifo, link = str(tmp_path / "fifo"), str(tmp_path / "link")
+    os.mkfifo(fifo)
+    os.symlink(fifo, link)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    fd = disk.open_stream(link)
+    disk.write(fd, b"through")
+    disk.close(fd)
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
