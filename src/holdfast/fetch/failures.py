@@ -46,9 +46,9 @@ def connection_failure(address: Address, error: Exception, *, proxy: str | None,
         if isinstance(cause, ssl.SSLError):
             return _retried(f"No secure connection to {place}{through}: {cause.reason or cause}.", "TLS failure")
         if isinstance(cause, gaierror):
-            return _retried(
-                f"The name {address.host} cannot be resolved{through}: {cause.strerror or cause}.", "name not resolved"
-            )
+            # Through a proxy, only the proxy's name is looked up here.
+            name = f"of the proxy {shown(proxy)}" if proxy else address.host
+            return _retried(f"The name {name} cannot be resolved: {cause.strerror or cause}.", "name not resolved")
     name = type(error).__name__
     if name == "ProxyError" and str(PROXY_REFUSED) in str(error):
         return Failure(error=refused(address, PROXY_REFUSED, proxy=proxy), reason="proxy wants a login", final=True)
