@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -21,7 +22,11 @@ def entry() -> int:
         The exit code (``docs/reference/exit-codes.md``).
     """
     gc.set_threshold(_OBJECTS)
-    return main(sys.argv[1:])
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        _open_closed_streams()
+    code = main(sys.argv[1:])
+    _forget_unwritten()
+    return code
 
 
 def main(words: Sequence[str]) -> int:
@@ -40,6 +45,31 @@ def main(words: Sequence[str]) -> int:
     from holdfast.cli.door import run_guarded  # noqa: PLC0415 - start-up
 
     return run_guarded(words)
+
+
+def _open_closed_streams() -> None:
+    """A closed descriptor 0, 1 or 2 would be that of the next file: a lock, a journal, with a stray message in it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free, so this one
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(0, closefd=False)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def _forget_unwritten() -> None:
+    """What a full stderr did not take must not be tried again at the interpreter's end: it would exit with 120."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
 
 
 def _say(text: str) -> int:

@@ -30,6 +30,8 @@ def run(invocation: Invocation) -> int:
     files = parsed.words("requirement")
     if not parsed.arguments and not files:
         raise CommandLineError("install what? Name a package, or a file with -r.")
+    if settings.flag("json") and settings.text("report") == "-":
+        raise CommandLineError("--json and --report - both want stdout; the report has what --json says, too.")
     from holdfast.cli.outcome import tell  # noqa: PLC0415 - after the options are known to be right
     from holdfast.cli.streams import make_reporter  # noqa: PLC0415
     from holdfast.config.requests import install_request, network  # noqa: PLC0415
