@@ -9,6 +9,7 @@
 ``certificates``    `make_certificates`: for ``Index(tls=...)``
 ``trees``           `snapshot`, `diff`, `Footprint`: what a directory holds and what changed
 ``interpreters``    the real Pythons of this machine
+``installations``   `make_installation`: a Python that is no environment, in a prefix of the test
 ``environments``    `make_venv`, `distributions`, `verify_record`: environments and their truth
 ``sandbox``         `Sandbox`, `run_holdfast`: a private world for one command
 ``peers``           `find_pip`, `find_uv`: the installers that holdfast is held against
