@@ -31,8 +31,13 @@ def check_writable(target: Target, directories: Iterable[str], *, leaving: Itera
         TargetError: The first path that stands in the way.
     """
     for directory in dict.fromkeys(map(disk.nearest_directory, directories)):
-        if not disk.may_write(directory):
-            raise TargetError(_why(directory), hint=_remedy(target, disk.stat(directory).st_uid))
+        if disk.may_write(directory):
+            continue
+        try:
+            status = disk.stat(directory)
+        except FileNotFoundError:  # somebody removed it meanwhile: the commit will see
+            continue
+        raise TargetError(_why(directory, status), hint=_remedy(target, status.st_uid))
     for path in leaving:
         _check_sticky(target, path)
 
@@ -49,8 +54,7 @@ def _check_sticky(target: Target, path: str) -> None:
         )
 
 
-def _why(directory: str) -> str:
-    status = disk.stat(directory)
+def _why(directory: str, status: os.stat_result) -> str:
     if disk.is_read_only(directory):
         return f"{directory} lies in a read-only file system."
     mode = stat.filemode(status.st_mode)

@@ -177,7 +177,8 @@ class WheelStore:
             return self._add_to(self._fallback, archive, sha256, filename, allow_bad_record=allow_bad_record)
         except OSError as error:
             raise TargetError(
-                f"{filename} cannot be unpacked in {self._fallback}: {error.strerror or error}."
+                f"{filename} cannot be unpacked in {self._fallback}: {error.strerror or error}.",
+                hint=disk.remedy(error, os.path.dirname(self._fallback)),
             ) from error
 
     def _add_to(

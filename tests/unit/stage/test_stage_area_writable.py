@@ -60,6 +60,26 @@ def test_a_missing_directory_is_judged_by_its_nearest_parent(target: Target) -> 
         check_writable(target, [os.path.join(target.scheme.purelib, "not", "yet")])
 
 
+class Vanishing(calls.Calls):
+    """A directory is removed by somebody else while it is looked at."""
+
+    def __init__(self, directory: str) -> None:
+        def access(path: str, *_: object, **__: object) -> bool:
+            if path == directory:
+                os.rmdir(directory)
+            return os.path.isdir(path)
+
+        self.access = access
+
+
+def test_a_directory_that_vanishes_meanwhile_is_left_to_the_commit(target: Target) -> None:
+    info = os.path.join(target.scheme.purelib, "demo-1.dist-info")
+    os.mkdir(info)
+    with calls.using(Vanishing(info)):
+        check_writable(target, [info, target.scheme.purelib])
+    assert not os.path.exists(info)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_somebody_elses_file_in_a_sticky_directory_is_refused(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(target.root)  # whose parents are closed to others
