@@ -33,13 +33,39 @@ def run_faulty(
     timeout: float = 120,
 ) -> Completed:
     """Run holdfast in the sandbox under a disk that stops at `point`; a signal gives a negative returncode."""
+    process = start_faulty(sandbox, *args, point=point, fault=fault, module=module, env=env)
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    line = tuple(map(str, process.args)) if isinstance(process.args, list) else ()
+    return Completed(args=line, returncode=process.returncode, stdout=out, stderr=err)
+
+
+def start_faulty(
+    sandbox: Sandbox,
+    *args: str,
+    point: Point,
+    fault: str,
+    module: str = "holdfast",
+    env: Mapping[str, str | None] | None = None,
+) -> subprocess.Popen[str]:
+    """The same, started, in a process group of its own (which SIGTSTP may stop); the caller ends it."""
     line = [sys.executable, "-m", "tests.support.faulty_main", str(point.n), point.when, fault, module, *args]
     clean = sandbox.env(**(env or {}))
     clean["PYTHONPATH"] = os.pathsep.join(filter(None, [ROOT, clean.get("PYTHONPATH")]))
-    done = subprocess.run(
-        line, env=clean, cwd=sandbox.cwd, capture_output=True, text=True, timeout=timeout, check=False
+    return subprocess.Popen(
+        line,
+        env=clean,
+        cwd=sandbox.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
     )
-    return Completed(args=tuple(line), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
 
 def count_calls(sandbox: Sandbox, *args: str, module: str = "holdfast") -> tuple[Call, ...]:

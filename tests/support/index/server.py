@@ -33,6 +33,8 @@ class Request:
         connection: 1 for the first connection, and so on.
         status: of the reply; 0: none was sent.
         body_sent: bytes of the body that were handed to the socket.
+        began: when it was read, by `time.monotonic`.
+        ended: when the reply was handed over or given up; 0: not yet.
     """
 
     method: str
@@ -41,6 +43,8 @@ class Request:
     connection: int
     status: int = 0
     body_sent: int = 0
+    began: float = field(default_factory=time.monotonic)
+    ended: float = 0.0
 
     @property
     def path(self) -> str:
@@ -170,7 +174,12 @@ class Server:
         )
         with self._lock:
             self.log.requests.append(seen)
-        reply = answer(seen)
+        try:
+            self._serve(handler, seen, answer(seen))
+        finally:
+            seen.ended = time.monotonic()
+
+    def _serve(self, handler: BaseHTTPRequestHandler, seen: Request, reply: Reply) -> None:
         if self._closing.wait(reply.delay) or reply.drop_after == -1:
             _end(handler, reset=reply.reset)
             return
