@@ -64,12 +64,13 @@ class Vanishing(calls.Calls):
     """A directory is removed by somebody else while it is looked at."""
 
     def __init__(self, directory: str) -> None:
-        def access(path: str, *_: object, **__: object) -> bool:
-            if path == directory:
-                os.rmdir(directory)
-            return os.path.isdir(path)
+        self._directory = directory
+        self.access = lambda path, *_, **__: self._look(str(path))
 
-        self.access = access
+    def _look(self, path: str) -> bool:
+        if path == self._directory:
+            os.rmdir(path)
+        return os.path.isdir(path)
 
 
 def test_a_directory_that_vanishes_meanwhile_is_left_to_the_commit(target: Target) -> None:
