@@ -33,9 +33,11 @@ from holdfast.model.plan import InstallPlan
 from holdfast.model.stored import StoredWheel
 from holdfast.model.target import Target
 from holdfast.model.transaction import Transaction
+from holdfast.plan.meanwhile import misfit
 from holdfast.stage.area import transaction
 from holdfast.stage.fill import fill
 from holdfast.stage.writable import check_writable
+from holdfast.target.again import read_again
 from holdfast.target.survey import survey
 
 _IN_FORCE = "The change is in force."
@@ -68,7 +70,7 @@ def carry_out(
         world.rest()
         staged = _stage(plan, installed, composed, tx, session)
         with session.signals.deferred():
-            outcome = _commit(staged, tx, session)
+            outcome = _commit(staged, plan, installed, tx, session)
             if isinstance(outcome, Committed):
                 session.signals.state = _IN_FORCE
                 outcome = replace(outcome, left=sweep(staged, tx, target))
@@ -81,11 +83,19 @@ def _beating(session: Session, tx: Transaction, world: World) -> Session:
     return replace(session, reporter=Heartbeat(session.reporter, lambda: (*own, *world.areas)))
 
 
-def _commit(staged: StagedChangeSet, tx: Transaction, session: Session) -> CommitOutcome:
-    """Under the lock: first what the dead left, then our own steps."""
+def _commit(
+    staged: StagedChangeSet, plan: InstallPlan, installed: InstalledState, tx: Transaction, session: Session
+) -> CommitOutcome:
+    """Under the lock: first what the dead left, then what the living did, then our own steps."""
     with locked(tx, session) as held:
         if recover(tx.target, held).alive:
             return Moved(why="a transaction without a lock is at work")
+        now = read_again(installed)
+        if now is None:
+            return Moved(why="somebody changes it without the lock")
+        problem = misfit(installed, now, plan, tx.target.interpreter.markers, session.policy.allow_breaking)
+        if problem is not None:
+            return Moved(why=f"{problem}")
         stop = session.signals.stop_asked
         return execute(staged, tx, held, tx.target, fsync=session.policy.fsync, stop=stop)
 

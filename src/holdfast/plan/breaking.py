@@ -26,17 +26,17 @@ def newly_broken(installed: InstalledState, plan: InstallPlan, markers: Mapping[
         markers: The target's PEP 508 environment.
     """
     before = {each.name: each.metadata for each in installed}
-    after = _after(before, installed, plan)
+    world = after(installed, plan)
     changed = frozenset(map(project_of, plan.actions))
     if not changed:
         return ()
     return tuple(
-        Problem(demand=demand, found=found.version if (found := after.get(demand.requirement.name)) else None)
+        Problem(demand=demand, found=found.version if (found := world.get(demand.requirement.name)) else None)
         for demand in demands(before, markers)
         if demand.requirement.name in changed
         and demand.requirer.name not in changed
         and holds(demand, before)
-        and not holds(demand, after)
+        and not holds(demand, world)
     )
 
 
@@ -68,18 +68,16 @@ def refuse_breaking(
     )
 
 
-def _after(
-    before: Mapping[NormalizedName, Metadata], installed: InstalledState, plan: InstallPlan
-) -> Mapping[NormalizedName, Metadata]:
+def after(installed: InstalledState, plan: InstallPlan) -> Mapping[NormalizedName, Metadata]:
     """What will be visible: a removed distribution uncovers the one outside of the target that it shadowed."""
-    world = dict(before)
+    world = {each.name: each.metadata for each in installed}
     shadowed = {each.name: each.metadata for each in reversed(installed.duplicates) if not each.owned}
     for action in plan.actions:
         match action:
             case Install(pin=pin) | Replace(pin=pin) | Reinstall(pin=pin):
                 world[pin.name] = pin.metadata
             case Remove(old=old):
-                del world[old.name]
+                world.pop(old.name, None)
                 world |= {old.name: shadowed[old.name]} if old.name in shadowed else {}
             case _:
                 assert_never(action)

@@ -12,6 +12,7 @@ import pytest
 from holdfast.errors import InterruptedTransactionError, TargetError
 from holdfast.model.installed import InstalledState
 from holdfast.model.target import Target, TargetRequest
+from holdfast.target.again import read_again
 from holdfast.target.installed import has_journal, read_installed
 from holdfast.target.locate import locate
 from tests.support.environments import make_venv
@@ -333,3 +334,21 @@ def test_a_hundred_distributions_are_read_quickly(target: Target) -> None:
     start = time.perf_counter()
     assert len(read_installed(target).distributions) == 100
     assert time.perf_counter() - start < 0.5
+
+
+def test_read_again_is_the_same_until_something_comes_or_goes(target: Target) -> None:
+    site = target.scheme.purelib
+    dist_info(site, "stays", "1.0")
+    gone = dist_info(site, "goes", "1.0")
+    first = read_installed(target)
+    assert read_again(first) is first
+    shutil.rmtree(f"{site}/{gone}")
+    dist_info(site, "comes", "2.0")
+    second = read_again(first)
+    assert second is not None
+    assert names(second) == names(read_installed(target)) == {"comes": "2.0", "stays": "1.0"}
+    assert second.observed == read_installed(target).observed
+    write(f"{site}/broken-1.0.dist-info/RECORD", "")
+    third = read_again(second)
+    assert third is not None
+    assert names(third) == names(second)
