@@ -72,7 +72,7 @@ def test_the_order_is_kept() -> None:
         (["--target"], "--target needs a value: DIR"),
         (["-t"], "-t needs a value: DIR"),
         (["--timeout", "soon"], "--timeout is 'soon', but must be a number"),
-        (["--lock-mode", "marker"], "--lock-mode is 'marker', but must be one of flock, none"),
+        (["--lock-mode", "soft"], "--lock-mode is 'soft', but must be one of flock, marker, none"),
         (["-e", "."], "wheels only"),
         (["--editable=."], "wheels only"),
     ],

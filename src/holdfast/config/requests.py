@@ -154,7 +154,8 @@ def lock_settings(settings: Settings) -> LockSettings:
     timeout = settings.number("lock-timeout")
     if timeout < 0 and timeout != -1:
         raise UsageError(f"lock-timeout must be at least 0, or -1 ({settings.chosen('lock-timeout').origin}).")
-    return LockSettings(mode=LockMode(settings.text("lock-mode") or ""), timeout=timeout)
+    mode = settings.text("lock-mode")
+    return LockSettings(mode=LockMode(mode) if mode else None, timeout=timeout)
 
 
 def cache_directory(settings: Settings, environ: Mapping[str, str]) -> str | None:

@@ -72,7 +72,8 @@ PLACING = (
 )  # fmt: skip
 
 TRANSACTION = (
-    Setting("lock-mode", "choice", "how the environment is locked", default="flock", choices=("flock", "none")),
+    Setting("lock-mode", "choice", "how the environment is locked (default: flock; marker where files have no locks)",
+            choices=("flock", "marker", "none")),
     Setting("lock-timeout", "number", "how long to wait for the lock (0: try once, -1: for ever)", default=300.0,
             metavar="SECONDS"),
     Setting("no-fsync", "flag", "do not sync to disk: faster, not safe against power failure"),

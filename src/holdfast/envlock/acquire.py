@@ -6,8 +6,8 @@ is broken by name and not waited for. However the block ends, the locks are give
 
 **On crash**: the locks name a dead owner; the next taker breaks them. uv's lock is given back by the kernel.
 
-**Limits**: owners on another boot or in another pid namespace count as alive (leases come with the modes for network
-file systems); the error says how to remove what they left.
+**Limits**: an owner who cannot be seen is waited for until his lease has run out (``lease``); a deadline before that is
+an error that says how to remove what he left.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from holdfast.envlock import uv
 from holdfast.envlock.attempt import Taker
 from holdfast.envlock.held import MAKER, HeldLock
 from holdfast.envlock.holder import Free, Held, describe, look, verdict
+from holdfast.envlock.lease import Beat
 from holdfast.envlock.obstacle import Obstacle
 from holdfast.envlock.patience import Patience
 from holdfast.events import Reporter, Warned
@@ -65,7 +66,7 @@ def acquire(
     )
     taker = Taker(transaction=transaction, reporter=reporter)
     try:
-        taker.prepare(sync=sync)
+        mode = taker.prepare(settings.mode, sync=sync)
         while isinstance(got := taker.attempt(), Obstacle):
             patience.wait(got)
         token: HeldLock | None = None
@@ -73,9 +74,10 @@ def acquire(
             token = HeldLock(
                 maker=MAKER,
                 transaction=transaction,
-                mode=settings.mode,
+                mode=mode,
                 waited=patience.finish(),
                 broken=tuple(taker.broken),
+                beat=Beat(taker.records),
             )
             yield token
         finally:
@@ -92,7 +94,7 @@ def _say_unlocked(transaction: Transaction, reporter: Reporter) -> None:
     parents = [directory.parent for directory in transaction.directories if directory.locked]
     live = []
     for sight in map(look, parents):
-        if isinstance(sight, Free) or (isinstance(sight, Held) and verdict(sight.record) is Verdict.DEAD):
+        if isinstance(sight, Free) or (isinstance(sight, Held) and verdict(sight) is Verdict.DEAD):
             continue
         live.append(describe(sight))
     text = f"--lock-mode=none: {' and '.join(parents)} is changed without the lock"

@@ -13,14 +13,16 @@ import errno
 import os
 
 from holdfast import disk
-from holdfast.envlock import obstacle, published, uv
+from holdfast.envlock import lease, obstacle, published, uv
 from holdfast.envlock.holder import Free, Held, Unreadable, describe, look, verdict
+from holdfast.envlock.lease import Leases, Record
 from holdfast.envlock.obstacle import Obstacle
 from holdfast.events import Detail, Reporter, Warned
-from holdfast.model.owner import Verdict
+from holdfast.model.owner import LockMode, Verdict
 from holdfast.model.transaction import LOCK_NAME, Transaction, TransactionDirectory
 
 _GONE = frozenset({errno.ENOENT, errno.ESTALE})
+_SAID: set[str] = set()
 
 
 class Taker:
@@ -28,30 +30,39 @@ class Taker:
 
     Attributes:
         broken: Ids of the dead owners whose locks were broken.
+        records: Ours, one for each locked directory.
     """
 
     def __init__(self, *, transaction: Transaction, reporter: Reporter) -> None:
         self.broken: list[str] = []
+        self.records: list[Record] = []
         self._id = transaction.id
         self._owner = transaction.owner
         self._root = transaction.target.root
         self._reporter = reporter
         locked = (directory for directory in transaction.directories if directory.locked)
         self._directories = sorted(locked, key=lambda directory: directory.parent)
-        self._descriptors: list[int] = []
+        self._leases = Leases()
         self._said: set[str] = set()
 
-    def prepare(self, *, sync: bool) -> None:
+    def prepare(self, mode: LockMode | None, *, sync: bool) -> LockMode:
         """Make every lock beside its place.
+
+        Returns:
+            The mode that was to be had.
 
         Raises:
             LockUnavailableError: That is not possible there.
         """
         for directory in self._directories:
             try:
-                self._descriptors.append(published.prepare(directory, self._owner, sync=sync))
+                self.records.append(published.prepare(directory, self._owner, mode=mode, sync=sync))
             except OSError as error:
                 raise obstacle.unmade(directory.parent, error) from error
+        marked = any(each.content.mode is LockMode.MARKER for each in self.records)
+        if marked and mode is None:
+            self._say_marked()
+        return LockMode.MARKER if marked else LockMode.FLOCK
 
     def attempt(self) -> uv.UvTaken | uv.UvAbsent | Obstacle:
         """Try once to take everything.
@@ -94,8 +105,8 @@ class Taker:
         """Drop what was prepared."""
         for directory in self._directories:
             published.discard(directory, self._id)
-        while self._descriptors:
-            disk.close(self._descriptors.pop())
+        while self.records:
+            disk.close(self.records.pop().fd)
 
     def _publish(self) -> Obstacle | None:
         for directory in self._directories:
@@ -115,12 +126,14 @@ class Taker:
         sight = look(directory.parent)
         match sight:
             case Free():
+                self._leases.forget(directory.parent)
                 return None
             case Unreadable():
                 return obstacle.of_unreadable(directory.parent, sight)
             case Held():
-                judged = verdict(sight.record)
-                if judged is Verdict.DEAD:
+                judged = verdict(sight)
+                silent = judged is Verdict.UNKNOWN and self._leases.expired(directory.parent, sight.record)
+                if judged is Verdict.DEAD or silent:
                     return self._break(directory, sight)
                 return obstacle.of_holder(sight, judged)
 
@@ -135,6 +148,18 @@ class Taker:
         if sight.record.id not in self.broken:
             self.broken.append(sight.record.id)
         return None
+
+    def _say_marked(self) -> None:
+        """Once in a process, for each environment."""
+        places = " and ".join(directory.parent for directory in self._directories)
+        if places not in _SAID:
+            _SAID.add(places)
+            self._reporter.emit(
+                Warned(
+                    text=f"{places}: the file system has no file locks; the lock that is used instead knows of a dead "
+                    f"holder on another host only after {lease.LEASE:.0f} s. HOLDFAST_LOCK_MODE=marker says you know"
+                )
+            )
 
     def _say(self, *locks: uv.UvTaken | uv.UvAbsent) -> None:
         for lock in locks:

@@ -5,7 +5,8 @@ line that says so). After the release its `check` refuses.
 
 **On crash**: the token dies with its process; what lies on disk names the dead owner, and the next taker breaks it.
 
-**Limits**: `still_held` is a look, not a fence: what it says was true a moment ago.
+**Limits**: `still_held` is a look, not a fence: what it says was true a moment ago. What keeps the late steps of a
+process that was paused from the target is ``commit.fence``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import os
 import time
 
 from holdfast import disk
+from holdfast.envlock.lease import Beat
 from holdfast.errors import InterruptedTransactionError
 from holdfast.model.owner import LockMode
 from holdfast.model.transaction import LOCK_NAME, Transaction
@@ -31,7 +33,7 @@ class HeldLock:
             recovered, or swept.
     """
 
-    __slots__ = ("_released", "acquired_at", "broken", "mode", "transaction", "waited")
+    __slots__ = ("_beat", "_released", "acquired_at", "broken", "mode", "transaction", "waited")
 
     def __init__(
         self,
@@ -41,6 +43,7 @@ class HeldLock:
         mode: LockMode,
         waited: float,
         broken: tuple[str, ...] = (),
+        beat: Beat | None = None,
     ) -> None:
         if maker is not MAKER:
             raise TypeError("only envlock.acquire makes a HeldLock")
@@ -50,6 +53,7 @@ class HeldLock:
         self.acquired_at = time.monotonic()
         self.broken = broken
         self._released = False
+        self._beat = beat
 
     @property
     def seconds(self) -> float:
@@ -75,17 +79,27 @@ class HeldLock:
             InterruptedTransactionError: Somebody else broke it.
         """
         if not self.still_held():
-            raise InterruptedTransactionError(
-                "Another process took over the environment lock and undoes this change.",
-                hint="holdfast recover",
-                state="The change is being undone.",
-            )
+            raise taken_over()
+
+    def refresh(self) -> None:
+        """Say that the holder still works, to those who cannot see him: between any two steps (it costs nothing)."""
+        if self._beat is not None:
+            self._beat.refresh()
 
     def release(self, *, maker: object) -> None:
         """Mark it as given back (``envlock.acquire`` calls it when its block ends)."""
         if maker is not MAKER:
             raise TypeError("only envlock.acquire releases a HeldLock")
         self._released = True
+
+
+def taken_over() -> InterruptedTransactionError:
+    """What a holder says who was judged dead while he was paused: he touches nothing more."""
+    return InterruptedTransactionError(
+        "Another process took over the environment lock and undoes this change.",
+        hint="holdfast recover",
+        state="The change is being undone.",
+    )
 
 
 MAKER = object()

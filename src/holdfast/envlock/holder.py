@@ -5,7 +5,8 @@ Everything that is shown of a record is escaped and cut.
 
 **On crash**: changes nothing.
 
-**Limits**: an owner on another boot or in another pid namespace cannot be judged, and counts as alive.
+**Limits**: of an owner on another boot, or in another pid namespace where his flock does not tell, `Verdict.UNKNOWN` is
+said: his lease decides (``lease``).
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import time
 from dataclasses import dataclass
 
 from holdfast import disk
-from holdfast.model.owner import RECORD_LIMIT, OwnerRecord, ProcessSight, Verdict, judge
+from holdfast.model.owner import RECORD_LIMIT, OwnerRecord, ProcessSight, Verdict, judge, rings_here
 from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
 
 _SHOWN = 100
+_OF_THIS_MACHINE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay"})
+"""File systems whose flocks are known to this kernel, every one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +96,35 @@ def _read(path: str, name: str, fd: int, uid: int) -> LockSight:
     return Held(path=path, record=record)
 
 
-def verdict(record: OwnerRecord) -> Verdict:
+def verdict(sight: Held) -> Verdict:
     """What can be said of an owner from here, now."""
+    record = sight.record
+    boot, namespace = disk.boot_id(), disk.pid_namespace()
+    if rings_here(record, boot=boot, pid_namespace=namespace):
+        return Verdict.DEAD if _is_free(os.path.join(sight.path, record.id)) else Verdict.UNKNOWN
     seen = disk.sight(record.pid)
     return judge(
         record,
-        boot=disk.boot_id(),
-        pid_namespace=disk.pid_namespace(),
+        boot=boot,
+        pid_namespace=namespace,
         sight=ProcessSight(exists=seen.exists, state=seen.state, started=seen.started),
     )
+
+
+def _is_free(path: str) -> bool:
+    """Whether nobody has flocked a record, on a file system where that says something. Busy never proves life."""
+    if disk.filesystem(path).type not in _OF_THIS_MACHINE:
+        return False
+    try:
+        fd = disk.open_regular(path)
+    except OSError:
+        return False
+    try:
+        return disk.try_flock(fd)
+    except OSError:
+        return False
+    finally:
+        disk.close(fd)
 
 
 def describe(sight: Held | Unreadable) -> str:

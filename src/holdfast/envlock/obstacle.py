@@ -13,7 +13,7 @@ import os
 from dataclasses import dataclass
 
 from holdfast import disk
-from holdfast.envlock import uv
+from holdfast.envlock import lease, uv
 from holdfast.envlock.holder import Held, Unreadable, describe, is_sticky_for_others
 from holdfast.errors import LockUnavailableError
 from holdfast.model.owner import Verdict
@@ -71,10 +71,9 @@ def of_holder(sight: Held, verdict: Verdict) -> Obstacle:
     """An owner who lives, or who cannot be judged from here."""
     remedy = "Wait longer, with --lock-timeout=-1"
     if verdict is Verdict.UNKNOWN:
-        remedy = (
-            f"{remedy}; or, if that process on {sight.record.host or 'its host'!a} has ended for certain: "
-            f"rm -r {sight.path}"
-        )
+        silence = f"after {lease.LEASE:.0f} s without a sign of life it is taken over"
+        gone = f"if that process on {sight.record.host or 'its host'!a} has ended for certain"
+        remedy = f"{remedy}: {silence}; or, {gone}: rm -r {sight.path}"
     return Obstacle(path=sight.path, holder=describe(sight), remedy=remedy)
 
 

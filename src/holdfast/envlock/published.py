@@ -10,9 +10,8 @@ a late one meets ENOENT and can never hit the next owner's lock.
 **On crash**: before the publish, a transaction directory is left, whose owner record names us; after it, the lock,
 which the next taker breaks; between rename and rmdir of a release, an empty directory, which the next publish replaces.
 
-**Limits**: a transaction that gives its lock back and starts over publishes the same id again; only an owner judged
-dead is ever broken, and he does not start over. Leases and the fence against a paused process come with the modes for
-network file systems.
+**Limits**: a transaction that gives its lock back and starts over publishes the same id again, unless it was broken
+meanwhile: then its record is gone, and it ends.
 """
 
 from __future__ import annotations
@@ -21,56 +20,61 @@ import errno
 import os
 import stat
 import time
+from dataclasses import replace
 
 from holdfast import disk
+from holdfast.envlock.held import taken_over
 from holdfast.envlock.holder import Free, look
+from holdfast.envlock.lease import Record
 from holdfast.errors import LockUnavailableError, TargetError
-from holdfast.model.owner import OwnerRecord
-from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, TransactionDirectory
+from holdfast.model.owner import LockMode, OwnerRecord
+from holdfast.model.transaction import BROKEN_NAME, LOCK_NAME, TRANSACTION_PREFIX, TransactionDirectory
 
 DONE = "done"
 """In the owner's transaction directory: the record of a lock that was given back."""
-BROKEN = "broken"
-"""In a dead owner's transaction directory: the record of his lock."""
-
 _STAGED = "lock"
 _HELD = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
 _IN_USE = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
 _GROUP_REFUSED = frozenset({errno.EPERM, errno.EINVAL})
-_NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, 524})
 _TRIED_AGAIN = frozenset({errno.ENOLCK, errno.EINTR})
+_NO_LOCKS = _TRIED_AGAIN | {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, 524}
+_GONE = frozenset({errno.ENOENT, errno.ESTALE})
+_COUNTER_ROOM = 16
 _TRIES = 3
 
 
-def prepare(directory: TransactionDirectory, record: OwnerRecord, *, sync: bool) -> int:
-    """Make ``lock/<id>`` inside the transaction directory: the record, with rights, flocked.
+def prepare(directory: TransactionDirectory, owner: OwnerRecord, *, mode: LockMode | None, sync: bool) -> Record:
+    """Make ``lock/<id>`` inside the transaction directory: the record, with rights, flocked in flock mode.
 
     Args:
         directory: Of a locked library directory.
-        record: Of this process.
+        owner: The record of this process; its mode becomes what was to be had.
+        mode: FLOCK or MARKER; None: FLOCK, and MARKER where the file system says that it has no locks.
         sync: Make the record last before it is published: an empty one after a power failure could not be judged.
 
     Returns:
-        The descriptor that carries the flock; close it after the release.
+        The record; close its descriptor, which carries the flock, after the release.
 
     Raises:
-        LockUnavailableError: The file system has no locks.
+        LockUnavailableError: The mode is FLOCK, and the file system has no locks.
     """
     _make_staged(directory)
-    path = os.path.join(directory.path, _STAGED, record.id)
+    path = os.path.join(directory.path, _STAGED, owner.id)
     model = disk.stat(directory.path)
     fd = disk.open_new(path, read=True)
     try:
-        disk.write(fd, record.to_bytes())
         _give(fd, stat.S_IMODE(model.st_mode) & 0o666, model.st_gid)
-        _flock(fd, os.path.join(directory.parent, LOCK_NAME))
+        flocked = mode is not LockMode.MARKER and _flock(fd, directory.parent, strict=mode is LockMode.FLOCK)
+        record = replace(owner, mode=LockMode.FLOCK if flocked else LockMode.MARKER)
+        content = record.to_bytes(size=len(record.to_bytes()) + _COUNTER_ROOM)
+        disk.write(fd, content)
         if sync:
             disk.fsync(fd)
     except BaseException:
         disk.close(fd)
         disk.unlink(path)
         raise
-    return fd
+    return Record(fd=fd, content=record, size=len(content))
 
 
 def publish(directory: TransactionDirectory, identifier: str) -> bool:
@@ -90,6 +94,8 @@ def publish(directory: TransactionDirectory, identifier: str) -> bool:
         except OSError as error:
             if disk.lexists(os.path.join(place, identifier)):
                 return True
+            if error.errno in _GONE and disk.lexists(directory.parent) and not disk.lexists(directory.path):
+                raise taken_over() from error
             sight = look(directory.parent)
             if isinstance(sight, Free) and sight.empty:
                 _rmdir(directory.parent)  # a file system that refuses an empty target, or a release under way
@@ -115,12 +121,19 @@ def retract(directory: TransactionDirectory, identifier: str) -> None:
     """Take one lock back to where it was prepared, if it was published, in order to publish it again later.
 
     Raises:
+        InterruptedTransactionError: It was broken: it cannot be published again.
         OSError: It lies there still.
     """
-    if not disk.lexists(os.path.join(directory.parent, LOCK_NAME, identifier)):
-        return
-    _make_staged(directory)
-    _take_out(directory, identifier, os.path.join(directory.path, _STAGED, identifier))
+    back = os.path.join(directory.path, _STAGED, identifier)
+    if disk.lexists(os.path.join(directory.parent, LOCK_NAME, identifier)):
+        try:
+            _make_staged(directory)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+        _take_out(directory, identifier, back)
+    if not disk.lexists(back):
+        raise taken_over()
 
 
 def discard(directory: TransactionDirectory, identifier: str) -> None:
@@ -166,11 +179,11 @@ def _move_aside(lock_fd: int, directory: TransactionDirectory, identifier: str) 
     try:
         theirs = disk.open_dir(os.path.join(directory.parent, TRANSACTION_PREFIX + identifier))
     except OSError:  # gone, or not a directory: into our own
-        mine = os.path.join(directory.path, f"{BROKEN}-{identifier}")
+        mine = os.path.join(directory.path, f"{BROKEN_NAME}-{identifier}")
         _rename_known(identifier, mine, src_dir_fd=lock_fd, dst_dir_fd=None)
         return
     try:
-        _rename_known(identifier, BROKEN, src_dir_fd=lock_fd, dst_dir_fd=theirs)
+        _rename_known(identifier, BROKEN_NAME, src_dir_fd=lock_fd, dst_dir_fd=theirs)
     finally:
         disk.close(theirs)
 
@@ -211,20 +224,28 @@ def _make_staged(directory: TransactionDirectory) -> None:
         disk.close(fd)
 
 
-def _flock(fd: int, place: str) -> None:
+def _flock(fd: int, parent: str, *, strict: bool) -> bool:
+    """Flock a file that nobody else knows; False: the file system has no locks, and that may be.
+
+    Raises:
+        LockUnavailableError: It has none, and that may not be.
+    """
+    place = os.path.join(parent, LOCK_NAME)
     for attempt in range(_TRIES):
         try:
             if disk.try_flock(fd):
-                return
+                return True
         except OSError as error:
             if error.errno in _TRIED_AGAIN and attempt + 1 < _TRIES:
                 time.sleep(0.01)
                 continue
             if error.errno not in _NO_LOCKS:
                 raise
+            if not strict:
+                return False
             raise LockUnavailableError(
                 f"The file system of {place} has no file locks ({error.strerror or error}).",
-                hint="If nothing else changes this environment meanwhile, repeat the command with --lock-mode=none",
+                hint="The same command with --lock-mode=marker, which needs none (or without --lock-mode=flock)",
             ) from error
     raise LockUnavailableError(
         f"A file that nobody else knows could not be locked for {place}.", hint="The same command again."

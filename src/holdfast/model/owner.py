@@ -14,6 +14,7 @@ class LockMode(StrEnum):
     """How the environment lock is taken."""
 
     FLOCK = "flock"
+    MARKER = "marker"
     NONE = "none"
 
 
@@ -50,12 +51,16 @@ class OwnerRecord:
     since: float = 0.0
     schemes: tuple[str, ...] = ()
 
-    def to_bytes(self) -> bytes:
-        """Serialise, at most RECORD_LIMIT bytes (the command is cut to fit)."""
+    def to_bytes(self, *, size: int = 0) -> bytes:
+        """Serialise, at most RECORD_LIMIT bytes (the command is cut to fit).
+
+        Args:
+            size: Pad to so many bytes: what is rewritten in place must not change its length.
+        """
         data = asdict(self)
         while len(encoded := json.dumps(data).encode()) >= RECORD_LIMIT:
             data["command"] = data["command"][: len(data["command"]) // 2]
-        return encoded + b"\n"
+        return encoded.ljust(size - 1) + b"\n"
 
     @classmethod
     def from_bytes(cls, data: bytes) -> OwnerRecord | None:
@@ -91,6 +96,15 @@ class ProcessSight:
     exists: bool
     state: str | None = None
     started: int | None = None
+
+
+def rings_here(record: OwnerRecord, *, boot: str, pid_namespace: int) -> bool:
+    """Whether a flock that is free says that its owner is dead: he runs on this boot, and is hidden from us.
+
+    The caller sees to it that the file system is one whose locks are those of this machine.
+    """
+    elsewhere = record.pid_namespace != pid_namespace
+    return bool(boot) and record.boot == boot and elsewhere and record.mode is LockMode.FLOCK
 
 
 def judge(record: OwnerRecord, *, boot: str, pid_namespace: int, sight: ProcessSight) -> Verdict:

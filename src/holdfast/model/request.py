@@ -143,9 +143,13 @@ class InstallPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockSettings:
-    """``--lock-mode`` and ``--lock-timeout`` (seconds; 0 tries once, -1 waits for ever)."""
+    """``--lock-mode`` and ``--lock-timeout`` (seconds; 0 tries once, -1 waits for ever).
 
-    mode: LockMode = LockMode.FLOCK
+    Attributes:
+        mode: None: flock, and marker where the file system says that it has no locks.
+    """
+
+    mode: LockMode | None = None
     timeout: float = 300.0
 
 

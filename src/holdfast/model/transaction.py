@@ -10,6 +10,12 @@ from holdfast.model.target import SchemeKey, Target
 LOCK_NAME = ".holdfast.lock"
 """Directory whose existence with one entry is the environment lock, in each library directory."""
 
+BROKEN_NAME = "broken"
+"""In a transaction directory: the record of its lock, which somebody broke who judged the owner dead."""
+
+TAKEN_NAME = "taken"
+"""In a transaction directory: the directories of dead transactions, on their way to be recovered by its owner."""
+
 TRANSACTION_PREFIX = ".holdfast-"
 """``.holdfast-<id>``: a transaction directory; the id is 32 lower-case hexadecimal digits."""
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 
 from holdfast import disk
@@ -33,12 +33,14 @@ _NAMED = tuple(key.value for key in _TRIED)
 
 
 @contextmanager
-def transaction(target: Target, *, mode: LockMode, command: str, reporter: Reporter = SILENT) -> Iterator[Transaction]:
+def transaction(
+    target: Target, *, mode: LockMode | None, command: str, reporter: Reporter = SILENT
+) -> Iterator[Transaction]:
     """Make the transaction directories for a block.
 
     Args:
         target: Where the transaction will commit to.
-        mode: Its lock mode, for the owner's record.
+        mode: Its lock mode, for the owner's record; None: FLOCK where that is to be had, else MARKER.
         command: Subcommand and requirement names; no URL credentials, no query.
         reporter: Hears when a group was refused in a shared target, and of what could not be removed.
 
@@ -46,8 +48,10 @@ def transaction(target: Target, *, mode: LockMode, command: str, reporter: Repor
         TargetError: A library directory cannot be made or written (``writable.check_writable`` says it better).
     """
     # Every scheme is named until it is known which need a sibling: killed meanwhile, litter still finds them all.
-    owner = this_process(new_id(), mode=mode, command=command, schemes=_NAMED)
-    area = _Area(owner=owner, reporter=reporter)
+    # And MARKER until all of them are flocked: nobody concludes anything from a lock that is free.
+    first = LockMode.NONE if mode is LockMode.NONE else LockMode.MARKER
+    owner = this_process(new_id(), mode=first, command=command, schemes=_NAMED)
+    area = _Area(owner=owner, reporter=reporter, wanted=mode)
     try:
         try:
             for key in _LOCKED:
@@ -68,8 +72,9 @@ def transaction(target: Target, *, mode: LockMode, command: str, reporter: Repor
 class _Area:
     """What has been made so far."""
 
-    def __init__(self, *, owner: OwnerRecord, reporter: Reporter) -> None:
+    def __init__(self, *, owner: OwnerRecord, reporter: Reporter, wanted: LockMode | None) -> None:
         self._owner = owner
+        self._flocked = wanted in {None, LockMode.FLOCK}
         self._reporter = reporter
         self._name = TRANSACTION_PREFIX + owner.id
         self._directories: dict[str, TransactionDirectory] = {}  # by parent; the first has the journal
@@ -96,11 +101,12 @@ class _Area:
             self._make(parent, key, locked=False)
 
     def complete(self, target: Target) -> Transaction:
-        """Everything is there: say in the owner's record which schemes have a sibling."""
+        """Everything is there: say in the owner's record which schemes have a sibling, and the mode."""
         siblings = (directory for directory in self._directories.values() if not directory.locked)
         schemes = tuple(key.value for directory in siblings for key in directory.schemes)
         size = len(self._owner.to_bytes())
-        self._owner = replace(self._owner, schemes=schemes)
+        mode = LockMode.FLOCK if self._flocked else self._owner.mode
+        self._owner = replace(self._owner, schemes=schemes, mode=mode)
         content = self._owner.to_bytes().rstrip().ljust(size)  # of one length: a reader never sees a torn record
         for fd in self._owner_files:
             disk.pwrite(fd, content)
@@ -136,6 +142,7 @@ class _Area:
         self._directories[parent] = TransactionDirectory(path=path, parent=parent, schemes=(key,), locked=locked)
         complete = rights.make_directory(path, given)
         self._owner_files.append(write_owner(path, self._owner, given))
+        self._flocked = self._flocked and flock_owner(self._owner_files[-1])
         first = next(iter(self._directories))
         if parent != first:
             disk.symlink(first, os.path.join(path, tidy.FOLLOWS_NAME))
@@ -184,14 +191,20 @@ def make_parents(path: str) -> tuple[str, ...]:
 
 
 def write_owner(directory: str, owner: OwnerRecord, given: rights.Rights) -> int:
-    """Write the owner's record into a new directory and flock it for the life of the descriptor that is returned."""
+    """Write the owner's record into a new directory; its descriptor."""
     fd = disk.open_new(os.path.join(directory, OWNER_NAME), read=True)
     try:
         disk.write(fd, owner.to_bytes())
         rights.give(fd, given.file_mode, given.gid)
-        with suppress(OSError):  # no locks here: `acquire` will say so where it matters
-            disk.try_flock(fd)
     except BaseException:
         disk.close(fd)
         raise
     return fd
+
+
+def flock_owner(fd: int) -> bool:
+    """Flock the owner's record for the life of the descriptor; False: no locks here, `acquire` will say so."""
+    try:
+        return disk.try_flock(fd)
+    except OSError:
+        return False

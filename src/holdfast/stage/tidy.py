@@ -15,10 +15,10 @@ import os
 import stat
 
 from holdfast import disk
+from holdfast.model.transaction import TAKEN_NAME
 from holdfast.stage.owner import OWNER_NAME
 
 JOURNAL_NAME = "journal"
-TAKEN_NAME = "taken"
 OLD_NAME = "old"
 KEPT_NAME = "kept"
 """``old/`` renamed: holds foreign files; nobody removes it but a person."""

@@ -22,7 +22,7 @@ from holdfast.model.owner import LockMode, OwnerRecord
 from holdfast.model.target import Target
 from holdfast.model.transaction import TRANSACTION_PREFIX
 from holdfast.stage import rights, tidy
-from holdfast.stage.area import make_parents, write_owner
+from holdfast.stage.area import flock_owner, make_parents, write_owner
 from holdfast.stage.owner import new_id, this_process
 
 _PRIVATE = 0o700
@@ -98,10 +98,12 @@ def _make(path: str, owner: OwnerRecord, *, private: bool) -> int:
     try:
         if private:
             _check_owner(path)
-        return write_owner(path, owner, given)
+        fd = write_owner(path, owner, given)
+        flock_owner(fd)
     except BaseException:
         disk.remove_tree(path)
         raise
+    return fd
 
 
 def _check_owner(path: str) -> None:

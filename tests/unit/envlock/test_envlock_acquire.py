@@ -24,6 +24,7 @@ from holdfast.model.owner import LockMode, OwnerRecord
 from holdfast.model.request import LockSettings
 from holdfast.model.target import Target
 from holdfast.model.transaction import LOCK_NAME
+from holdfast.stage.area import transaction
 from tests.support.areas import (
     Recorder,
     bare_target,
@@ -35,12 +36,21 @@ from tests.support.areas import (
 )
 from tests.support.trees import snapshot
 
-ONCE = LockSettings(timeout=0)
+ONCE = LockSettings(mode=LockMode.FLOCK, timeout=0)
+UNSET = LockSettings(timeout=0)
+MARKER = LockSettings(mode=LockMode.MARKER, timeout=0)
 
 
 @pytest.fixture
 def target(tmp_path: Path) -> Target:
     return bare_target(str(tmp_path / "env"))
+
+
+def record_at(target: Target, identifier: str) -> OwnerRecord:
+    with open(os.path.join(target.scheme.purelib, LOCK_NAME, identifier), "rb") as file:
+        record = OwnerRecord.from_bytes(file.read())
+    assert record is not None
+    return record
 
 
 def take_once(target: Target) -> None:
@@ -192,7 +202,7 @@ def test_a_dead_holders_transaction_directory_that_is_a_symlink_is_not_followed(
     [
         {"boot": "another-boot"},
         {"boot": ""},
-        {"pid_namespace": 1},
+        {"pid_namespace": 1, "mode": LockMode.MARKER},
         {"started": 0, "pid": os.getpid()},
     ],
     ids=["another boot", "unknown boot", "another namespace", "no start time"],
@@ -325,13 +335,72 @@ class WithoutLocks(calls.Calls):
         self.flock = flock  # type: ignore[assignment]  # only descriptors come here
 
 
-@pytest.mark.parametrize("number", [38, 37, 95, 9, 22, 524])
-def test_a_file_system_without_locks_is_exit_6_and_names_the_way(target: Target, tmp_path: Path, number: int) -> None:
+NO_LOCKS = pytest.mark.parametrize("number", [38, 37, 95, 9, 22, 524, 4])
+
+
+@NO_LOCKS
+def test_flock_asked_for_where_there_is_none_is_exit_6_and_names_marker(
+    target: Target, tmp_path: Path, number: int
+) -> None:
     before = snapshot(str(tmp_path))
     with calls.using(WithoutLocks(number)), pytest.raises(LockUnavailableError) as caught:
         take_once(target)
-    assert "--lock-mode=none" in (caught.value.hint or "")
+    assert caught.value.exit_code == 6
+    assert "--lock-mode=marker" in (caught.value.hint or "")
     assert snapshot(str(tmp_path)) == before
+
+
+@NO_LOCKS
+def test_a_file_system_without_locks_gets_the_marker_and_says_so_in_one_line(target: Target, number: int) -> None:
+    reporter = Recorder()
+    with calls.using(WithoutLocks(number)):
+        for _ in range(2):
+            with transaction(target, mode=None, command="a") as tx, acquire(tx, UNSET, reporter) as held:
+                assert (tx.owner.mode, held.mode) == (LockMode.MARKER, LockMode.MARKER)
+                assert record_at(target, tx.id).mode is LockMode.MARKER
+                with pytest.raises(LockUnavailableError):
+                    take_once(target)
+    (line,) = reporter.warned
+    assert target.scheme.purelib in line
+    assert line.endswith("HOLDFAST_LOCK_MODE=marker says you know")
+    assert "\n" not in line
+
+
+def test_a_file_system_with_locks_gets_flock_and_no_word(target: Target) -> None:
+    reporter = Recorder()
+    with transaction(target, mode=None, command="a") as tx, acquire(tx, UNSET, reporter) as held:
+        assert (tx.owner.mode, held.mode) == (LockMode.FLOCK, LockMode.FLOCK)
+        assert record_at(target, tx.id) == tx.owner
+    assert reporter.events == []
+
+
+def test_the_marker_uses_no_lock_of_the_system_and_says_nothing(target: Target, tmp_path: Path) -> None:
+    before, reporter = snapshot(str(tmp_path)), Recorder()
+    with (
+        calls.using(WithoutLocks(0)),  # an error that nobody catches
+        begin(target, mode=LockMode.MARKER) as tx,
+        acquire(tx, MARKER, reporter) as held,
+    ):
+        assert held.mode is LockMode.MARKER
+        assert record_at(target, tx.id) == tx.owner
+    assert reporter.events == []
+    assert snapshot(str(tmp_path)) == before
+
+
+@pytest.mark.parametrize("second", [None, LockMode.FLOCK, LockMode.MARKER])
+@pytest.mark.parametrize("first", [None, LockMode.FLOCK, LockMode.MARKER])
+def test_all_modes_exclude_each_other(target: Target, first: LockMode | None, second: LockMode | None) -> None:
+    settings = LockSettings(mode=second, timeout=0)
+    with (
+        transaction(target, mode=first, command="a") as tx,
+        acquire(tx, LockSettings(mode=first), Recorder()),
+        transaction(target, mode=second, command="b") as other,
+        pytest.raises(LockUnavailableError),
+        acquire(other, settings, Recorder()),
+    ):
+        pass
+    with transaction(target, mode=second, command="b") as other, acquire(other, settings, Recorder()) as held:
+        assert held.still_held()
 
 
 def test_no_locks_twice_is_not_yet_meant(target: Target) -> None:
