@@ -37,9 +37,9 @@ class FileSystem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What an unprivileged user may still write. ``inodes`` is None where the file system has no fixed number."""
+    """What this process may still write. None where the file system does not say, or has no fixed number."""
 
-    bytes: int
+    bytes: int | None
     inodes: int | None
 
 
@@ -65,7 +65,9 @@ def filesystem(path: str) -> FileSystem:
 def room(path: str) -> Room:
     """The room left in the file system of ``path``."""
     status = calls.current.statvfs(path)
-    return Room(bytes=status.f_bavail * status.f_frsize, inodes=status.f_favail if status.f_files else None)
+    reserve = os.geteuid() == 0  # what a file system keeps back, it keeps for root
+    blocks, inodes = (status.f_bfree, status.f_ffree) if reserve else (status.f_bavail, status.f_favail)
+    return Room(bytes=blocks * status.f_frsize if status.f_blocks else None, inodes=inodes if status.f_files else None)
 
 
 def is_read_only(path: str) -> bool:

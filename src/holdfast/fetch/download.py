@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial as bound
 from queue import SimpleQueue
 
@@ -33,7 +33,13 @@ _GRACE = 1.0
 
 
 def download_wheels(
-    jobs: Sequence[WheelJob], store: WheelStore, client: Client, reporter: Reporter = SILENT, *, workdir: str
+    jobs: Sequence[WheelJob],
+    store: WheelStore,
+    client: Client,
+    reporter: Reporter = SILENT,
+    *,
+    workdir: str,
+    check_room: Callable[[Sequence[int]], None] = lambda _: None,
 ) -> tuple[StoredWheel, ...]:
     """Get wheels: from the store, from local paths, from servers.
 
@@ -43,6 +49,7 @@ def download_wheels(
         client: Asks the servers; its concurrency is the number of threads.
         reporter: Sees each download.
         workdir: For partial files; made when it is needed.
+        check_room: Called with the known sizes of what the store has not, before anything is asked for.
 
     Returns:
         In the order of the jobs.
@@ -59,6 +66,7 @@ def download_wheels(
             found[number] = stored
     missing = [number for number in range(len(jobs)) if number not in found]
     if missing:
+        check_room([size for number in missing if (size := jobs[number].size) is not None])
         missing.sort(key=lambda number: -(jobs[number].size or 0))  # the longest first
         found.update(_download_all(jobs, missing, store, client, reporter, workdir=workdir))
     return tuple(found[number] for number in range(len(jobs)))

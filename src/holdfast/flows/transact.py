@@ -36,6 +36,7 @@ from holdfast.model.transaction import Transaction
 from holdfast.plan.meanwhile import misfit
 from holdfast.stage.area import transaction
 from holdfast.stage.fill import fill
+from holdfast.stage.room import check_room_for_files
 from holdfast.stage.writable import check_writable
 from holdfast.target.again import read_again
 from holdfast.target.survey import survey
@@ -62,6 +63,8 @@ def carry_out(
     """
     target = world.target
     _refuse_unwritable(plan, target)
+    if coming(plan):
+        world.prepare()
     begun = transaction(target, mode=session.lock.mode, command=session.command, reporter=session.reporter)
     with session.signals.shield(begun) as tx:
         session = _beating(session, tx, world)
@@ -130,6 +133,7 @@ def _stage(
     changes = compute_changes(plan, composed, installed, seen, target, session.policy)
     for warning in changes.warnings:
         reporter.emit(Warned(text=warning))
+    check_room_for_files(changes, tx, session.policy.link_mode)
     staged = fill(changes, tx, link_mode=session.policy.link_mode, fsync=session.policy.fsync, reporter=reporter)
     reporter.emit(PhaseFinished(phase=Phase.INSTALL, count=count, seconds=time.monotonic() - started))
     return staged

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from holdfast.disk import nearest_directory
 from holdfast.events import Phase, PhaseFinished, PhaseStarted
@@ -18,6 +19,7 @@ from holdfast.model.stored import StoredWheel
 from holdfast.model.target import Target, TargetKind
 from holdfast.stage.compose import compose
 from holdfast.stage.rights import inside
+from holdfast.stage.room import check_room_for_downloads
 from holdfast.store.bytecode import compiled
 
 
@@ -42,7 +44,8 @@ def download_all(plan: InstallPlan, world: World, session: Session) -> tuple[Sto
     reporter = session.reporter
     reporter.emit(PhaseStarted(phase=Phase.DOWNLOAD, total=len(jobs)))
     started = time.monotonic()
-    stored = download_wheels(jobs, world.store, world.client, reporter, workdir=world.work)
+    check_room = partial(check_room_for_downloads, work=world.work, store=world.store.writable_root())
+    stored = download_wheels(jobs, world.store, world.client, reporter, workdir=world.work, check_room=check_room)
     seconds = time.monotonic() - started
     reporter.emit(PhaseFinished(phase=Phase.DOWNLOAD, count=len(jobs), seconds=seconds))
     return stored

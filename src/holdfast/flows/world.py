@@ -129,6 +129,10 @@ class World(PackageSource):
                 self._work = self._stack.enter_context(self._signals.shield(area))
             return self._work
 
+    def prepare(self) -> None:
+        """Make the work area before the transaction: who makes a missing root must be the last to leave it."""
+        self.work  # noqa: B018 - made when it is looked at
+
     @property
     def areas(self) -> tuple[str, ...]:
         """The work area, if it is there."""
