@@ -22,7 +22,7 @@ from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
 from holdfast.disk import calls
 from holdfast.envlock import acquire
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, InterruptedTransactionError
 from holdfast.events import SILENT
 from holdfast.flows.recovery import locked, recover_target
 from holdfast.flows.session import Session
@@ -71,10 +71,10 @@ def laid(files: Mapping[str, bytes], *directories: str, coarse: bool = False, re
 # -- the lock alone
 
 
-def lock_tree(target: Target) -> Tree:
+def lock_tree(target: Target, *, reuse: bool = False) -> Tree:
     """An empty environment with a counter at nought."""
     directories = [target.scheme.purelib, target.scheme.platlib, target.scheme.scripts, target.scheme.headers]
-    return laid({f"{target.root}/{COUNTER}": b"0"}, *dict.fromkeys(directories))
+    return laid({f"{target.root}/{COUNTER}": b"0"}, *dict.fromkeys(directories), reuse=reuse)
 
 
 def taking(
@@ -255,7 +255,8 @@ def settled(
     for each, _ in ran:
         if each.error is not None and not isinstance(each.error, HoldfastError):
             raise each.error
-        if not each.dead and each.error is not None:
+        taken_over = each.was_paused and isinstance(each.error, InterruptedTransactionError)
+        if not each.dead and not taken_over and each.error is not None:
             return f"{each.name} did not end well: {each.error}"
     if not any(each.dead for each, _ in ran) and (what := clean(world)):
         return what
@@ -263,7 +264,7 @@ def settled(
     if world.violation is not None or after.error is not None:
         return world.violation or f"the next command failed: {after.error!r}"
     surely = [command for each, command in ran if isinstance(each.notes.get("outcome"), Committed)]
-    perhaps = [command for each, command in ran if each.dead and "outcome" not in each.notes]
+    perhaps = [command for each, command in ran if (each.dead or each.error) and "outcome" not in each.notes]
     scheme, found = target.scheme, contents(world, target.root)
     if not any(found == tree_of(state.values(), scheme) for state in serial(start, surely, perhaps)):
         return f"of no serial order: {sorted(found)}"
@@ -273,9 +274,9 @@ def settled(
 # -- the rule about who may change the target
 
 
-def is_target(path: str) -> bool:
-    """Whether a path is the target's own, not holdfast's."""
-    return not any(part == LOCK_NAME or part.startswith(TRANSACTION_PREFIX) for part in path.split("/"))
+def is_target(name: str) -> bool:
+    """Whether an entry is the target's own, not holdfast's."""
+    return name != LOCK_NAME and not name.startswith(TRANSACTION_PREFIX)
 
 
 def only_the_holder(world: World, target: Target) -> Callable[..., None]:

@@ -404,7 +404,7 @@ class World:
         able = [each for each in self.processes if not each.gone and (each.paused_until or 0.0) <= self.elapsed]
         ready = [each for each in able if not self._fruitless(each)] or self._woken()
         current = self.running if self.running in ready else None
-        can_go_on = current is not None and current.wake is None and current.paused_until is None
+        can_go_on = current is not None and _until(current) == 0.0 and current.pending != "ready"
         order = sorted(ready, key=lambda each: each is not current)
         going = [Choice(Kind.GO, each.number - 1, preempts=can_go_on and each is not current) for each in order]
         return going + [choice for each in able if going for choice in self._faults(each, alone=len(able) == 1)]
