@@ -76,13 +76,18 @@ class Streamed:
 
 
 class Exchange:
-    """One request, from now until its body is read."""
+    """One request, from now until its body is read.
+
+    Attributes:
+        authorised: Credentials were sent, in one of the tries or on the way of the redirects.
+    """
 
     def __init__(self, transports: Transports, credentials: CredentialStore) -> None:
         self._transports = transports
         self._credentials = credentials
         self._stop = transports.stop
         self._via: str | None = None
+        self.authorised = False
 
     def check(self) -> None:
         """Raise `Cancelled` if the client was told to stop since this exchange began."""
@@ -158,6 +163,7 @@ class Exchange:
         sent = dict(headers)
         if who is not None:
             sent["Authorization"] = basic(who)
+            self.authorised = True
         self.check()
         try:
             request = pool.build_request("GET", address.url, headers=sent)

@@ -18,7 +18,7 @@ from typing import Self
 
 from holdfast.errors import IntegrityError
 from holdfast.events import SILENT, Reporter
-from holdfast.fetch.addresses import shown
+from holdfast.fetch.addresses import parse_address, shown
 from holdfast.fetch.credentials import CredentialStore
 from holdfast.fetch.exchange import BrokenError, Exchange, Streamed
 from holdfast.fetch.local import path_of, read_file
@@ -37,12 +37,21 @@ _BODY_LIMIT = 256 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A whole answer. ``headers`` have lower-case names; ``url`` is where it came from in the end."""
+    """A whole answer.
+
+    Attributes:
+        status: 200 ...
+        headers: Lower-case names.
+        url: Where it came from in the end.
+        body: Decoded.
+        authorised: Credentials were sent on the way: others may not see it.
+    """
 
     status: int
     headers: Mapping[str, str]
     url: str
     body: bytes
+    authorised: bool = False
 
 
 class Client:
@@ -112,7 +121,13 @@ class Client:
             except BrokenError as error:
                 attempts.again(streamed.url, error.failure.error, error.failure.reason)
             else:
-                return Reply(status=streamed.status, headers=streamed.headers, url=streamed.url, body=body)
+                return Reply(
+                    status=streamed.status,
+                    headers=streamed.headers,
+                    url=streamed.url,
+                    body=body,
+                    authorised=exchange.authorised,
+                )
             finally:
                 streamed.close()
 
@@ -132,6 +147,14 @@ class Client:
             yield streamed
         finally:
             streamed.close()
+
+    def user_of(self, url: str) -> str | None:
+        """As whom a URL is asked, by URLs and netrc; None: as nobody."""
+        try:
+            found = self._credentials.find(parse_address(url))
+        except ValueError:  # the request itself will complain
+            return None
+        return None if found is None else found.user
 
     def attempts(self) -> Attempts:
         """The tries of a request that the caller repeats by itself."""

@@ -17,8 +17,8 @@ class ByteCache(Protocol):
     def read_metadata(self, key: str) -> bytes | None:
         """What was kept of a wheel's metadata."""
 
-    def write_metadata(self, key: str, data: bytes) -> None:
-        """Keep a wheel's metadata."""
+    def write_metadata(self, key: str, data: bytes, *, private: bool = False) -> None:
+        """Keep a wheel's metadata; ``private``: it was obtained with credentials."""
 
 
 class NoCache:
@@ -35,5 +35,5 @@ class NoCache:
         """Nothing."""
         return None
 
-    def write_metadata(self, key: str, data: bytes) -> None:
+    def write_metadata(self, key: str, data: bytes, *, private: bool = False) -> None:
         """Drop it."""

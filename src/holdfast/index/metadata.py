@@ -77,7 +77,7 @@ class MetadataReader:
         metadata = self._obtain(wheel, filename, url, ahead=ahead)
         check_identity(filename, metadata)
         if key is not None:
-            self._cache.write_metadata(key, encode(metadata))
+            self._cache.write_metadata(key, encode(metadata), private=self._client.user_of(url) is not None)
         return metadata
 
     def kept(self, key: str) -> Metadata | None:

@@ -85,7 +85,7 @@ class PageReader:
         return kept is not None and kept[0].is_fresh(time.time())
 
     def _kept(self, url: str) -> tuple[Head, bytes] | None:
-        data = self._cache.read_page(_key(url))
+        data = self._cache.read_page(self._key(url))
         try:
             return None if data is None else split(data)
         except ValueError:
@@ -112,8 +112,11 @@ class PageReader:
     def _keep(self, url: str, reply: Reply, digest: str, page: bytes, previous: Head | None) -> None:
         head = head_of(reply.headers, digest, time.time(), previous)
         if head is not None:
-            private = parse_address(url).credentials is not None
-            self._cache.write_page(_key(url), join(head, page), private=private)
+            self._cache.write_page(self._key(url), join(head, page), private=reply.authorised)
+
+    def _key(self, url: str) -> str:
+        """Another user may see another page; the password is no part of it."""
+        return f"{self._client.user_of(url) or ''}\n{parse_address(url).url}"
 
     def _local(self, index: str, name: str) -> Page | None:
         root = path_of(index)
@@ -182,12 +185,6 @@ def text_of(reply: Reply) -> str:
         return reply.body.decode(match[1] if match else "utf-8", "replace")
     except LookupError:
         return reply.body.decode("utf-8", "replace")
-
-
-def _key(url: str) -> str:
-    """Another user may see another page; the password is no part of it."""
-    address = parse_address(url)
-    return f"{address.credentials.user if address.credentials else ''}\n{address.url}"
 
 
 def _decoded(data: bytes, origin: str) -> Page | None:

@@ -61,9 +61,9 @@ class PageCache:
         """What was kept of a wheel's metadata, if it can be had."""
         return self._read(_Kind.METADATA, key)
 
-    def write_metadata(self, key: str, data: bytes) -> None:
-        """Keep a wheel's metadata, or do without."""
-        self._write(_Kind.METADATA, key, data)
+    def write_metadata(self, key: str, data: bytes, *, private: bool = False) -> None:
+        """Keep a wheel's metadata, or do without; as `write_page`."""
+        self._write(_Kind.METADATA, key, data, private=private)
 
     def _read(self, kind: _Kind, key: str) -> bytes | None:
         if not self._access.read:

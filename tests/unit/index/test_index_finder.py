@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -328,6 +329,30 @@ def test_another_users_page_is_another_page(cache: PageCache) -> None:
             Asker(cache).listing("a", on(index.url))
         assert Asker(cache).listing("a", on(index.url_as("me", "secret"))).found
         assert len(index.requests) == 2
+
+
+def test_what_was_fetched_with_netrc_is_kept_for_this_user_alone(
+    tmp_path: Path, cache: PageCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Index() as index:
+        index.add(pkg("a"))
+        index.on("*", Authenticated(user="me", password="secret"))
+        for user, password in (("me", "secret"), ("you", "guessed")):
+            with open(tmp_path / user, "w", encoding="utf-8") as file:
+                file.write(f"machine 127.0.0.1 login {user} password {password}\n")
+        monkeypatch.setenv("NETRC", str(tmp_path / "me"))
+        sources = on(index.url)
+        with (
+            Client(NETWORK) as client,
+            Finder(sources, client, whole=no_whole, cache=cache, reporter=Heard()) as finder,
+        ):
+            finder.metadata(IndexWheel(file=finder.listing(A).files[0]))
+        monkeypatch.setenv("NETRC", str(tmp_path / "you"))
+        with pytest.raises(AuthenticationError):
+            Asker(cache).listing("a", sources)
+    kept = [os.path.join(top, name) for top, _, names in os.walk(tmp_path / "cache") for name in names]
+    modes = [os.stat(path).st_mode & 0o777 for path in kept if "-v" in path]
+    assert modes == [0o600, 0o600]
 
 
 def test_a_spoilt_cache_is_done_without(index: Index, tmp_path: object) -> None:
