@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from tests.crash.real_cases import copy_tree, specs
 from tests.support.environments import verify_record
 from tests.support.index import Delay, Index, Throttle
-from tests.support.sandbox import Sandbox
+from tests.support.sandbox import Sandbox, command
 from tests.support.trees import Snapshot, diff, snapshot
 from tests.support.wheels import pkg
 
@@ -119,3 +120,101 @@ def test_a_signal_at_any_moment_leaves_old_or_new(bench: Bench, seed: int) -> No
 def send(process: subprocess.Popen[str], signum: int, *, group: bool) -> None:
     if process.poll() is None:
         (os.killpg if group else os.kill)(process.pid, signum)
+
+
+def test_who_is_stopped_while_the_result_is_told_hears_that_it_is_in_force(sandbox: Sandbox, index: Index) -> None:
+    index.add(pkg("one"))
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    try:
+        with suppress(BlockingIOError):
+            while True:
+                os.write(write, b"." * 4096)  # nobody reads: the result cannot be told
+        os.set_blocking(write, True)
+        sandbox.venv  # noqa: B018 - made now
+        with subprocess.Popen(
+            command("install", "one"),
+            env=sandbox.env(HOLDFAST_INDEX_URL=index.url),
+            cwd=sandbox.cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=write,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stderr is not None
+            assert next(line for line in process.stderr if line.startswith(" + one"))
+            time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == -signal.SIGINT
+            assert process.stderr.read().splitlines()[-1] == "error: install interrupted. The change is in force."
+    finally:
+        os.close(read)
+        os.close(write)
+    assert sandbox.venv.distributions == {"one": "1.0"}
+
+
+def test_ignored_signals_stay_ignored(sandbox: Sandbox, index: Index) -> None:
+    index.add(pkg("one"))
+    index.on("/files/*.whl", Delay(seconds=0.5))
+    sandbox.venv  # noqa: B018 - made now
+    line = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *command("install", "one")]
+    process = subprocess.Popen(
+        line,
+        env=sandbox.env(HOLDFAST_INDEX_URL=index.url),
+        cwd=sandbox.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(0.4)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+
+
+def test_a_stopped_install_goes_on_where_it_was(sandbox: Sandbox, index: Index) -> None:
+    index.add(pkg("one", files={"one/x.py": os.urandom(20_000).hex()}))
+    index.on("/files/*.whl", Throttle(bytes_per_second=60_000))
+    sandbox.venv  # noqa: B018 - made now
+    process = subprocess.Popen(
+        command("install", "one"),
+        env=sandbox.env(HOLDFAST_INDEX_URL=index.url),
+        cwd=sandbox.cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    while not index.asked("/files/*.whl"):
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGTSTP)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGCONT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert sandbox.venv.distributions == {"one": "1.0"}
+
+
+@pytest.mark.parametrize("slow", ["/simple/*", "/files/*.metadata", "/files/*.whl"])
+def test_nobody_waits_for_a_server_once_interrupted(sandbox: Sandbox, index: Index, slow: str) -> None:
+    index.add(*(pkg(name) for name in ("one", "two", "three")))
+    index.on(slow, Delay(seconds=60))
+    sandbox.venv  # noqa: B018 - made now
+    with sandbox.footprint() as left:
+        process = sandbox.start("install", "one", "two", "three", env={"HOLDFAST_INDEX_URL": index.url})
+        while not index.asked(slow):
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(0.1)
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=30)
+        assert time.monotonic() - began < 5
+    assert process.returncode == -signal.SIGTERM
+    assert [line for line in err.splitlines() if not line.startswith("Resolved ")] == [
+        "error: install interrupted. Nothing was changed."
+    ]
+    left.assert_nothing()

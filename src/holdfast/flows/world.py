@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from holdfast.errors import InterruptedBySignal
 from holdfast.flows.session import Session
 from holdfast.model.hashes import Hash
 from holdfast.model.metadata import Metadata
@@ -50,7 +51,7 @@ def open_world(request: InstallRequest, target: Target, session: Session) -> Ite
         try:
             yield world
         except BaseException as error:
-            world.rest(hurried=not isinstance(error, Exception))
+            world.rest(hurried=isinstance(error, InterruptedBySignal) or not isinstance(error, Exception))
             raise
         else:
             world.rest()
