@@ -65,6 +65,23 @@ def execute(
     """
     disk.preload()
     held.check()
+    try:
+        return _execute(staged, tx, held, target, fsync=fsync, stop=stop)
+    except OSError as error:
+        if error.errno in _LOST:
+            held.check()
+        raise
+
+
+def _execute(
+    staged: StagedChangeSet,
+    tx: Transaction,
+    held: HeldLock,
+    target: Target,
+    *,
+    fsync: bool,
+    stop: Callable[[], bool],
+) -> CommitOutcome:
     with Doors(target.scheme) as doors, Rooms.of(tx.directories) as rooms:
         commit = _Commit(staged.changes, tx, held, target, doors=doors, rooms=rooms, fsync=fsync)
         why = recheck(staged.changes.expectations, target, doors)
@@ -106,7 +123,7 @@ class _Commit:
                 self._take_back(prepared.journal, None)
                 return Moved(why="a signal asked to stop; everything was taken back")
             # DISK: NEW in the target, OLD in old/, the journal still says OLD
-            self._sync(lambda: sync_touched(self._changes.steps, self._doors, self._rooms))
+            self._sync(self._sync_touched)
             self._unlink_journal()
         except HoldfastError:
             raise
@@ -124,6 +141,7 @@ class _Commit:
         for step in self._changes.steps:
             if stop():
                 return False
+            self._held.refresh()
             perform(step, self._doors, self._rooms, prepared.linked)
         return not stop()
 
@@ -135,7 +153,7 @@ class _Commit:
         """
         try:
             try:
-                linked = keep_old(self._changes.steps, self._doors, self._rooms)
+                linked = keep_old(self._changes.steps, self._doors, self._rooms, between=self._held.refresh)
             except FileNotFoundError as error:
                 self._held.check()
                 return Moved(why=f"{error.filename} is gone")
@@ -166,6 +184,9 @@ class _Commit:
         for directory in self._tx.directories:
             disk.fsync_path(directory.parent)
 
+    def _sync_touched(self) -> None:
+        sync_touched(self._changes.steps, self._doors, self._rooms, between=self._held.refresh)
+
     def _sync(self, work: Callable[[], None]) -> None:
         if self._fsync:
             before = time.monotonic()
@@ -173,12 +194,13 @@ class _Commit:
             self._synced += time.monotonic() - before
 
     def _unlink_journal(self) -> None:
-        """The point of no return; an error counts only if the journal is still there."""
+        """The point of no return; an error counts only if the journal is still there, or somebody else moved it."""
         try:
             disk.unlink(JOURNAL, dir_fd=self._rooms.first.own)
         except OSError:
             if disk.lexists(JOURNAL, dir_fd=self._rooms.first.own):
                 raise
+            self._held.check()
 
     def _last_sync(self) -> bool:
         try:
@@ -193,19 +215,21 @@ class _Commit:
         Raises:
             InterruptedTransactionError: It failed too; or the lock is no longer ours, then nothing more is touched.
         """
-        if isinstance(error, OSError) and error.errno in _LOST:
-            self._held.check()
+        self._held.check()
         try:
             own = self._rooms.first.own
             if not disk.lexists(JOURNAL, dir_fd=own):
+                self._held.check()
                 return  # the journal did not appear: no step was made
             with Doors(self._target.scheme) as doors:
-                undo(journal, self._target, doors, self._rooms, fsync=self._fsync)
+                undo(journal, self._target, doors, self._rooms, fsync=self._fsync, between=self._held.refresh)
             # DISK: OLD in the target, NEW in new/; the journal is no longer needed
             disk.unlink(JOURNAL, dir_fd=own)
             if self._fsync:
                 disk.fsync(own)
         except OSError as second:
+            if second.errno in _LOST:
+                self._held.check()
             raise InterruptedTransactionError(
                 f"The commit failed ({_words(error) if error else 'stopped'}), and so did taking it back: "
                 f"{_words(second)}",

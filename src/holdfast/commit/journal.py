@@ -117,18 +117,22 @@ def write_journal(room: Room, content: bytes, *, fsync: bool) -> None:
     disk.rename(_PART, JOURNAL, src_dir_fd=room.own, dst_dir_fd=room.own)
 
 
-def read_journal(directory: str) -> Journal:
+def read_journal(directory: str, name: str = JOURNAL) -> Journal:
     """Read the journal of a transaction directory, as untrusted input.
+
+    Args:
+        directory: Named ``.holdfast-<id>``, or just ``<id>`` where somebody took it.
+        name: Of the journal.
 
     Raises:
         FileNotFoundError: There is none (any more).
         InterruptedTransactionError: It cannot be read, or is of a version that is not known here: it is left alone.
     """
-    path = os.path.join(directory, JOURNAL)
+    path = os.path.join(directory, name)
     try:
         fd = disk.open_dir(directory)
         try:
-            content = disk.read_regular(JOURNAL, limit=JOURNAL_LIMIT + 1, dir_fd=fd)
+            content = disk.read_regular(name, limit=JOURNAL_LIMIT + 1, dir_fd=fd)
         finally:
             disk.close(fd)
     except FileNotFoundError:

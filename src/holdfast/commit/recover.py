@@ -1,20 +1,27 @@
 """Take back what a dead process left half done, and tell others what waits for it.
 
 **Guarantees**: `find_journals` only reads. `recover` works under the lock, on journals whose owner cannot be at work:
-who holds the lock knows that no other transaction with a lock is. A journal that it does not understand is left alone.
+who holds the lock knows that no other transaction with a lock is, and fences (``fence``) the late steps of those that
+were paused, before he looks at anything else. A journal that it does not understand is left alone.
 
 **On crash**: the journal is still there; the next `recover` goes on.
 
-**Limits**: the transaction directory itself is left to ``stage.litter``. A journal of a ``--lock-mode=none``
-transaction is only touched when its owner can be seen to be dead.
+**Limits**: a transaction directory that could not be taken is left to ``stage.litter``. A journal of a
+``--lock-mode=none`` transaction is only touched when its owner can be seen to be dead.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from holdfast import disk
+from holdfast.commit import fence
+from holdfast.commit.fence import Taken
 from holdfast.commit.journal import Journal, read_journal
 from holdfast.commit.rooms import JOURNAL, Doors, Rooms, locate_room
 from holdfast.commit.undo import undo
@@ -22,14 +29,16 @@ from holdfast.envlock.held import HeldLock
 from holdfast.errors import InterruptedTransactionError, TargetError
 from holdfast.model.owner import RECORD_LIMIT, LockMode, OwnerRecord, ProcessSight, Verdict, judge
 from holdfast.model.target import SchemeKey, Target
-from holdfast.model.transaction import TRANSACTION_PREFIX, is_transaction_name
+from holdfast.model.transaction import TAKEN_NAME, TRANSACTION_PREFIX, is_transaction_name
 
 _OWNER = "owner"
+_T = TypeVar("_T")
+_LOST = frozenset({errno.ENOENT, errno.ESTALE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundJournal:
-    """A transaction directory with a journal in it.
+    """A transaction directory with a journal in it, or with what its owner had taken to recover it.
 
     Attributes:
         path: Of the transaction directory.
@@ -72,41 +81,45 @@ def find_journals(target: Target) -> tuple[FoundJournal, ...]:
             continue
         for name in sorted(names):
             path = os.path.join(library, name)
-            if is_transaction_name(name) and _has_journal(path):
+            if is_transaction_name(name) and (_has(path, JOURNAL) or _has(path, TAKEN_NAME)):
                 owner = _owner(path)
                 found.append(FoundJournal(path=path, owner=owner, verdict=_verdict(owner)))
     return tuple(found)
 
 
 def recover(target: Target, held: HeldLock) -> RecoveryOutcome:
-    """Take back every interrupted transaction but the holder's own.
+    """Fence whoever was broken, and take back every interrupted transaction but the holder's own.
 
     Args:
         target: Its scheme says where everything is, whatever the journals say.
         held: The lock of the target.
 
     Raises:
-        InterruptedTransactionError: A journal is not understood, or taking back failed, or the lock is ``none``.
+        InterruptedTransactionError: A journal is not understood, or taking back failed, or the lock is ``none``, or
+            the holder was himself taken over meanwhile.
         TargetError: This user may not move what is to be moved.
     """
     held.check()
-    recovered: list[str] = []
-    left: list[str] = []
-    alive: list[FoundJournal] = []
-    for found in find_journals(target):
-        if found.id == held.transaction.id:
-            continue
-        if held.mode is LockMode.NONE:
+    journals = [each for each in find_journals(target) if each.id != held.transaction.id]
+    if held.mode is LockMode.NONE:
+        if journals:
             raise InterruptedTransactionError(
-                f"An interrupted transaction left {os.path.join(found.path, JOURNAL)}, and recovery needs the lock.",
+                f"An interrupted transaction left {journals[0].path}, and recovery needs the lock.",
                 hint="holdfast recover",
             )
-        if _may_be_at_work(found):
-            alive.append(found)
-            continue
-        recovered.append(_sentence(found))
-        left += _take_back(found, target)
-    return RecoveryOutcome(recovered=tuple(recovered), left=tuple(left), alive=tuple(alive))
+        return RecoveryOutcome()
+    alive = tuple(filter(_may_be_at_work, journals))
+    for each in journals:
+        if each not in alive:
+            _look_before(each)
+    recovered: list[str] = []
+    left: list[str] = []
+    for taken in _fenced(target, held, frozenset({held.transaction.id, *(each.id for each in alive)})):
+        if taken.journal:
+            left += _take_back(taken, target, held)
+            recovered.append(_sentence(taken))
+        _attempted(taken.path, taken.owner, held, partial(fence.put_away, taken, held))
+    return RecoveryOutcome(recovered=tuple(recovered), left=tuple(left), alive=alive)
 
 
 def _may_be_at_work(found: FoundJournal) -> bool:
@@ -114,56 +127,72 @@ def _may_be_at_work(found: FoundJournal) -> bool:
     return found.owner is not None and found.owner.mode is LockMode.NONE and found.verdict is not Verdict.DEAD
 
 
-def _take_back(found: FoundJournal, target: Target) -> tuple[str, ...]:
+def _look_before(found: FoundJournal) -> None:
+    """A journal that is not understood keeps its place and its name."""
     try:
-        journal = read_journal(found.path)
-        with Doors(target.scheme) as doors, Rooms(_rooms(journal, found, target)) as rooms:
-            left = undo(journal, target, doors, rooms, fsync=True)
+        read_journal(found.path)
+    except FileNotFoundError:  # what was taken by a dead holder: it is read later
+        return
+
+
+def _fenced(target: Target, held: HeldLock, spare: frozenset[str]) -> tuple[Taken, ...]:
+    where = held.transaction.directories[0].parent
+    return _attempted(where, None, held, lambda: fence.fence(target, held, spare=spare))
+
+
+def _take_back(taken: Taken, target: Target, held: HeldLock) -> tuple[str, ...]:
+    def work() -> tuple[str, ...]:
+        journal = read_journal(taken.path, taken.journal)
+        rooms = Rooms(_rooms(journal, taken, target), suffix=taken.suffix)
+        with Doors(target.scheme) as doors, rooms:
+            left = undo(journal, target, doors, rooms, fsync=True, between=held.refresh)
             # DISK: OLD in the target; the journal is no longer needed
-            disk.unlink(JOURNAL, dir_fd=rooms.first.own)
+            disk.unlink(taken.journal, dir_fd=rooms.first.own)
             disk.fsync(rooms.first.own)
-    except FileNotFoundError as error:
-        if not disk.lexists(os.path.join(found.path, JOURNAL)):
-            return ()  # somebody removed it by hand
-        raise _stuck(found, error) from error
+        return left
+
+    return _attempted(taken.path, taken.owner, held, work)
+
+
+def _attempted(path: str, owner: OwnerRecord | None, held: HeldLock, work: Callable[[], _T]) -> _T:
+    """Do a part of the recovery; what fails is said in its words, or in those of somebody who was taken over."""
+    try:
+        return work()
     except PermissionError as error:
-        who = f" of {found.owner.user!r} (uid {found.owner.uid})" if found.owner else ""
+        who = f" of {owner.user!r} (uid {owner.uid})" if owner else ""
         raise TargetError(
-            f"{error.filename}: this user may not take back the interrupted transaction{who} in {found.path}.",
+            f"{error.filename}: this user may not take back the interrupted transaction{who} in {path}.",
             hint="Let that user, or root, run: holdfast recover",
         ) from error
     except OSError as error:
-        raise _stuck(found, error) from error
-    return left
+        if error.errno in _LOST:
+            held.check()
+        raise InterruptedTransactionError(
+            f"Taking back the interrupted transaction in {path} failed: {error.filename}: {error.strerror}.",
+            hint="Remove the cause, then: holdfast recover",
+            state="Its journal is left; nothing is lost.",
+        ) from error
 
 
-def _stuck(found: FoundJournal, error: OSError) -> InterruptedTransactionError:
-    return InterruptedTransactionError(
-        f"Taking back the interrupted transaction in {found.path} failed: {error.filename}: {error.strerror}.",
-        hint="Remove the cause, then: holdfast recover",
-        state="Its journal is left; nothing is lost.",
-    )
-
-
-def _rooms(journal: Journal, found: FoundJournal, target: Target) -> list[tuple[str, tuple[SchemeKey, ...]]]:
+def _rooms(journal: Journal, taken: Taken, target: Target) -> list[tuple[str, tuple[SchemeKey, ...]]]:
     """The transaction directories: the one found, and those of the other scheme keys by their place in the scheme."""
     first, *further = journal.rooms or ((),)
-    rooms = [(found.path, first)]
+    rooms = [(taken.path, first)]
     for keys in further:
-        path = locate_room(target.scheme, keys, journal.id)
+        path = locate_room(target.scheme, keys, journal.id, taker=taken.taker)
         if path is None:
             names = ", ".join(keys)
             raise InterruptedTransactionError(
-                f"The interrupted transaction in {found.path} has a part in the directories for {names} that is gone.",
+                f"The interrupted transaction in {taken.path} has a part in the directories for {names} that is gone.",
                 state="The journal was left alone.",
             )
         rooms.append((path, keys))
     return rooms
 
 
-def _has_journal(path: str) -> bool:
+def _has(path: str, name: str) -> bool:
     try:
-        return disk.lexists(os.path.join(path, JOURNAL))
+        return disk.lexists(os.path.join(path, name))
     except OSError:
         return True  # it may not be looked into: whoever recovers will say so
 
@@ -191,9 +220,9 @@ def _verdict(owner: OwnerRecord | None) -> Verdict:
     )
 
 
-def _sentence(found: FoundJournal) -> str:
-    if found.owner is None:
-        return f"Took back an interrupted transaction ({found.id})."
+def _sentence(taken: Taken) -> str:
+    if taken.owner is None:
+        return f"Took back an interrupted transaction ({taken.id})."
     return (
-        f"Took back the interrupted `holdfast {found.owner.command}` of {found.owner.user!r} (pid {found.owner.pid})."
+        f"Took back the interrupted `holdfast {taken.owner.command}` of {taken.owner.user!r} (pid {taken.owner.pid})."
     )

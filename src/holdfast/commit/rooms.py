@@ -21,7 +21,7 @@ from typing import Self
 from holdfast import disk
 from holdfast.model.changes import Place
 from holdfast.model.target import Scheme, SchemeKey
-from holdfast.model.transaction import TRANSACTION_PREFIX, TransactionDirectory
+from holdfast.model.transaction import TAKEN_NAME, TRANSACTION_PREFIX, TransactionDirectory
 
 NEW, OLD, JOURNAL = "new", "old", "journal"
 _OPEN = 128
@@ -98,17 +98,18 @@ class Rooms:
 
     Args:
         rooms: (path, scheme keys reached from it); the first holds the journal.
+        suffix: Of ``new`` and ``old``, if they were fenced.
     """
 
-    def __init__(self, rooms: Iterable[tuple[str, tuple[SchemeKey, ...]]]) -> None:
+    def __init__(self, rooms: Iterable[tuple[str, tuple[SchemeKey, ...]]], *, suffix: str = "") -> None:
         self.all: list[Room] = []
         self._by_scheme: dict[SchemeKey, Room] = {}
         self._fds: list[int] = []
         try:
             for path, keys in rooms:
                 own = self._opened(disk.open_dir(path))
-                new = self._opened(disk.open_dir(NEW, dir_fd=own))
-                old = self._opened(disk.open_dir(OLD, dir_fd=own))
+                new = self._opened(disk.open_dir(NEW + suffix, dir_fd=own))
+                old = self._opened(disk.open_dir(OLD + suffix, dir_fd=own))
                 room = Room(path=path, own=own, new=new, old=old)
                 self.all.append(room)
                 self._by_scheme.update(dict.fromkeys(keys, room))
@@ -147,17 +148,19 @@ class Rooms:
         self._close()
 
 
-def locate_room(scheme: Scheme, keys: Iterable[SchemeKey], identifier: str) -> str | None:
+def locate_room(scheme: Scheme, keys: Iterable[SchemeKey], identifier: str, *, taker: str) -> str | None:
     """Find the transaction directory of an id for some scheme keys.
 
-    It lies in a scheme directory, or in the parent that was nearest when the scheme directory was missing.
+    It lies in a scheme directory, or in the parent that was nearest when the scheme directory was missing; or there in
+    the directory of ``taker``, who took it.
     """
-    name = TRANSACTION_PREFIX + identifier
+    names = (f"{TRANSACTION_PREFIX}{taker}/{TAKEN_NAME}/{identifier}", TRANSACTION_PREFIX + identifier)
     for key in keys:
         parent = scheme.directory(key)
         while True:
-            if disk.lexists(os.path.join(parent, name)):
-                return os.path.join(parent, name)
+            for name in names:
+                if disk.lexists(os.path.join(parent, name)):
+                    return os.path.join(parent, name)
             above = os.path.dirname(parent)
             if above == parent:
                 break

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import errno
 import stat as modes
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from holdfast import disk
 from holdfast.commit.journal import Identity
@@ -26,14 +26,17 @@ _NO_LINK = frozenset(
 )
 
 
-def keep_old(steps: Iterable[Step], doors: Doors, rooms: Rooms) -> frozenset[int]:
+def keep_old(steps: Iterable[Step], doors: Doors, rooms: Rooms, *, between: Callable[[], None]) -> frozenset[int]:
     """Link the old versions of all files that will be replaced into ``old/``.
+
+    ``between`` is called between the steps, here and below.
 
     Returns:
         The numbers of those that could be linked; the others will be renamed.
     """
     linked = set()
     for step in steps:
+        between()
         if step.kind is StepKind.REPLACE:
             parent, name = doors.parent(step.place)
             try:
@@ -77,20 +80,22 @@ def perform(step: Step, doors: Doors, rooms: Rooms, linked: frozenset[int]) -> N
         disk.rename(n, name, src_dir_fd=room.new, dst_dir_fd=parent)
         return
     if step.kind is not StepKind.PLACE:
-        disk.rename_exclusive(name, n, src_dir_fd=parent, dst_dir_fd=room.old)
+        # Not exclusive: nobody else puts anything there; and exclusive may mean link and unlink, which no fence stops.
+        disk.rename(name, n, src_dir_fd=parent, dst_dir_fd=room.old)
         # DISK: old version in old/<n> only
     if step.kind is not StepKind.REMOVE:
         disk.rename_exclusive(n, name, src_dir_fd=room.new, dst_dir_fd=parent)
         # DISK: new version at its place, new/<n> is gone
 
 
-def sync_touched(steps: Iterable[Step], doors: Doors, rooms: Rooms) -> None:
+def sync_touched(steps: Iterable[Step], doors: Doors, rooms: Rooms, *, between: Callable[[], None]) -> None:
     """Sync every directory that a step changed, both sides."""
     synced = set()
     for step in steps:
         key = (step.place.scheme, step.place.path.rpartition("/")[0], bool(step.place.path))
         if key not in synced:
             synced.add(key)
+            between()
             try:
                 disk.fsync(doors.parent(step.place)[0])
             except (

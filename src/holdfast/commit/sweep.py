@@ -34,6 +34,8 @@ def sweep(staged: StagedChangeSet, tx: Transaction, target: Target) -> tuple[str
             for step in staged.changes.steps:
                 if step.kind is not StepKind.PLACE:
                     _Sweep(step, staged.changes.listed.get(step.n, frozenset()), target, left).run(doors, rooms)
+    except FileNotFoundError:
+        return ()  # somebody took us for dead after the change was in force, and sweeps for us
     except OSError as error:
         left.append(f"{error.filename}: {error.strerror}")
     return tuple(left)

@@ -42,7 +42,9 @@ class _At:
     path: str
 
 
-def undo(journal: Journal, target: Target, doors: Doors, rooms: Rooms, *, fsync: bool) -> tuple[str, ...]:
+def undo(
+    journal: Journal, target: Target, doors: Doors, rooms: Rooms, *, fsync: bool, between: Callable[[], None]
+) -> tuple[str, ...]:
     """Bring OLD back.
 
     Args:
@@ -51,6 +53,7 @@ def undo(journal: Journal, target: Target, doors: Doors, rooms: Rooms, *, fsync:
         doors: Fresh ones: what the commit had open may lie elsewhere by now.
         rooms: The transaction directories of that transaction.
         fsync: Sync what was changed, so that the journal may go after this.
+        between: Called between the steps.
 
     Returns:
         What stayed although it is not of OLD, or could not come back, for people: one line each.
@@ -61,6 +64,7 @@ def undo(journal: Journal, target: Target, doors: Doors, rooms: Rooms, *, fsync:
     evidence = Evidence(journal, target, rooms)
     work = _Undo(journal, evidence, fsync=fsync)
     for step in reversed(journal.steps):
+        between()
         try:
             parent, name = doors.parent(step.place)
         except OSError as error:
@@ -71,7 +75,7 @@ def undo(journal: Journal, target: Target, doors: Doors, rooms: Rooms, *, fsync:
         at = _At(fd=parent, name=name, path=absolute(target.scheme, step.place))
         work.take_back(step, at, rooms.of_place(step.place))
     if fsync:
-        sync_touched(journal.steps, doors, rooms)
+        sync_touched(journal.steps, doors, rooms, between=between)
     return tuple(work.left)
 
 
@@ -113,7 +117,7 @@ class _Undo:
             # DISK: the new file is (also) in new/<n>, the old one comes over it
             disk.rename(n, at.name, src_dir_fd=room.old, dst_dir_fd=at.fd)
         elif here is not None:
-            disk.unlink(at.name, dir_fd=at.fd)
+            _drop(at, n, room.new)
 
     def _second_name(self, at: _At, room: Room, n: str) -> None:
         """Keep the new file findable in ``new/`` while the old one comes over it: what makes undo repeatable."""
@@ -133,7 +137,7 @@ class _Undo:
             self._merge(at, to, lambda each: self._is_placed(step, each))
             return
         if there is not None and _same(here, there):
-            disk.unlink(at.name, dir_fd=at.fd)  # placed by link, and not yet taken from new/
+            _drop(at, to.name, to.fd)  # placed by link, and not yet taken from new/
         elif there is None and not step.directory and self._is_ours(step, at, here):
             if self._may_take(step, at.path):
                 disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
@@ -228,6 +232,11 @@ class _Undo:
         if self._evidence.ours.issuperset(step.owners):
             return True
         return path in self._evidence.kept
+
+
+def _drop(at: _At, n: str, new: int) -> None:
+    """Take a second name of what is in ``new/`` from the target: by a rename, which a fence would refuse."""
+    disk.rename(at.name, f"{n}.dropped", src_dir_fd=at.fd, dst_dir_fd=new)
 
 
 def is_bytecode_at(at: _At) -> bool:

@@ -2,7 +2,8 @@
 
 **Guarantees**: everything that is made here is named ``.holdfast-<id>``, holds its owner's record before anything else,
 has the rights of its final parent, and is gone when its block ends, however it ends. Missing library directories that
-were made are removed again while they are empty. A journal in the first directory keeps all of them.
+were made are removed again while they are empty. A journal in the first directory keeps all of them, and so does what
+was taken from the dead and not yet recovered.
 
 **On crash**: what is left names its owner, by its record or at least by its id, and `litter` removes it; with a journal
 it is left to recovery.
@@ -23,7 +24,7 @@ from holdfast.errors import TargetError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.owner import LockMode, OwnerRecord
 from holdfast.model.target import SchemeKey, Target
-from holdfast.model.transaction import TRANSACTION_PREFIX, Transaction, TransactionDirectory
+from holdfast.model.transaction import TAKEN_NAME, TRANSACTION_PREFIX, Transaction, TransactionDirectory
 from holdfast.stage import rights, tidy
 from holdfast.stage.owner import OWNER_NAME, new_id, this_process
 
@@ -113,9 +114,9 @@ class _Area:
         return Transaction(owner=self._owner, target=target, directories=tuple(self._directories.values()))
 
     def remove(self) -> None:
-        """Remove everything, the first directory last; a journal in it keeps all."""
+        """Remove everything, the first directory last; a journal in it, or something ``taken``, keeps all."""
         directories = tuple(self._directories.values())
-        if directories and not _has_journal(directories[0].path):
+        if directories and not any(_has_journal(each.path) for each in directories):
             for directory in reversed(directories):
                 self._remove(directory.path)
         for made in reversed(self._parents):
@@ -172,7 +173,7 @@ class _Area:
 
 def _has_journal(path: str) -> bool:
     try:
-        return disk.lexists(os.path.join(path, tidy.JOURNAL_NAME))
+        return any(disk.lexists(os.path.join(path, each)) for each in (tidy.JOURNAL_NAME, TAKEN_NAME))
     except OSError:  # cannot be told: what is there stays, and names its owner
         return True
 

@@ -47,7 +47,7 @@ def is_journalled(fd: int, name: str) -> bool:
 def _leads_to_journal(first: str, name: str) -> bool:
     try:
         seen = disk.lexists(first)
-        return not seen or disk.lexists(os.path.join(first, name, JOURNAL_NAME))
+        return not seen or any(disk.lexists(os.path.join(first, name, each)) for each in (JOURNAL_NAME, TAKEN_NAME))
     except (OSError, ValueError):
         return True
 

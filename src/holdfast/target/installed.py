@@ -21,7 +21,7 @@ from packaging.utils import NormalizedName
 from holdfast.errors import InterruptedTransactionError, TargetError
 from holdfast.model.installed import BrokenDistribution, InstalledDistribution, InstalledState
 from holdfast.model.target import Target
-from holdfast.model.transaction import is_transaction_name
+from holdfast.model.transaction import TAKEN_NAME, is_transaction_name
 from holdfast.target.infos import VanishedError, is_info_name, read_info
 
 PATIENCE = 1.0
@@ -124,7 +124,9 @@ def _journals(target: Target) -> list[str]:
         path
         for directory in target.library_directories
         for name in _names(target, directory)
-        if is_transaction_name(name) and os.path.lexists(path := os.path.join(directory, name, "journal"))
+        if is_transaction_name(name)
+        for mark in ("journal", TAKEN_NAME)
+        if os.path.lexists(path := os.path.join(directory, name, mark))
     ]
 
 

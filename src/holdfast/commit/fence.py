@@ -1,0 +1,291 @@
+"""Keep the late steps of a process that was judged dead from the target (design section 3, "Fence").
+
+"Check, then act" cannot stop a process that is paused between the two. So whoever holds the lock takes from the dead
+what their steps need: every step of a commit is one rename or link with one side in ``new/`` or ``old/``, and in a
+directory that was removed each of them fails, by path, by an open descriptor and in flight.
+
+**Guarantees**: after `fence` no process but the holder changes the target: each transaction directory whose lock was
+broken, or that has something to recover, (1) lies in the holder's own, in ``taken/``, (2) its journal has another
+name, (3) ``new/`` and ``old/`` are gone, their entries in fresh directories. Whoever takes over from the holder fences
+what he had taken in the same way. A ``taken/`` counts as a journal for readers.
+
+**On crash**: what was taken lies below a ``taken/`` of a dead holder, and the next one finds it there.
+
+**Limits**: a sibling beside a scheme directory where the holder has none stays where it is; (2) and (3) are done to it.
+On overlay a directory of a lower layer cannot be moved; nobody who could write to it is left, and it stays as it is. A
+transaction of whose directories the holder locks a part only (without the journal) keeps its place; (3) is done to it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat as modes
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from holdfast import disk
+from holdfast.commit.rooms import JOURNAL, NEW, OLD, locate_room
+from holdfast.envlock.held import HeldLock
+from holdfast.model.owner import RECORD_LIMIT, OwnerRecord
+from holdfast.model.target import SchemeKey, Target
+from holdfast.model.transaction import (
+    BROKEN_NAME,
+    TAKEN_NAME,
+    TRANSACTION_PREFIX,
+    TransactionDirectory,
+    is_transaction_name,
+)
+
+DEAD_NAME = "dead"
+"""In the holder's directory: what was taken and needs no recovery (any more); it goes with it."""
+_OWNER = "owner"
+_MARKS = (BROKEN_NAME, JOURNAL, TAKEN_NAME)
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_TRIES = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """One dead transaction in the holder's hands.
+
+    Attributes:
+        path: Of its directory that has the journal, where it lies now; else of any.
+        owner: Its record, None if it cannot be read. Untrusted: print escaped.
+        journal: The journal's name now; empty: there is none.
+        suffix: Of ``new`` and ``old`` now.
+        taker: The id below whose directories its parts lie.
+    """
+
+    id: str
+    path: str
+    owner: OwnerRecord | None
+    journal: str
+    suffix: str
+    taker: str
+
+
+def marked(parent: str) -> Iterator[str]:
+    """The ids of the transactions beside a lock that were broken, or have something to recover."""
+    try:
+        names = disk.listdir(parent)
+    except FileNotFoundError:
+        return
+    for name in sorted(names):
+        path = os.path.join(parent, name)
+        if is_transaction_name(name) and any(_lies(path, mark) for mark in _MARKS):
+            yield name.removeprefix(TRANSACTION_PREFIX)
+
+
+def fence(target: Target, held: HeldLock, *, spare: Iterable[str]) -> tuple[Taken, ...]:
+    """Fence every dead transaction beside the locks that are held.
+
+    Args:
+        target: Its scheme says where siblings are.
+        held: The lock.
+        spare: Ids that are not touched: the holder's own, and who works without a lock.
+
+    Raises:
+        InterruptedTransactionError: The holder was itself taken over meanwhile.
+        OSError: Something may not be moved by this user.
+    """
+    own, spared = held.transaction, frozenset(spare)
+    waiting = [each for directory in own.directories if directory.locked for each in marked(directory.parent)]
+    found: dict[str, Taken] = {}
+    while waiting:
+        identifier = waiting.pop(0)
+        if identifier in spared:
+            continue
+        held.refresh()
+        waiting += _take(identifier, held)
+        taken = _disarm(identifier, target, held)
+        if taken is not None:
+            found[identifier] = taken
+    return tuple(found.values())
+
+
+def put_away(taken: Taken, held: HeldLock) -> None:
+    """Nothing is left to recover in it: no reader need care, and it goes with the holder's own directory."""
+    for directory in held.transaction.directories:
+        path = os.path.join(directory.path, TAKEN_NAME, taken.id)
+        if disk.lexists(path):
+            place = os.path.join(directory.path, DEAD_NAME)
+            _make(place, None)
+            disk.rename(path, os.path.join(place, taken.id))
+        with suppress(OSError):  # there is none, or there are others
+            disk.rmdir(os.path.join(directory.path, TAKEN_NAME))
+
+
+def _take(identifier: str, held: HeldLock) -> list[str]:
+    """(1): its directories into ours, that with the journal last; what it had taken itself comes out beside it.
+
+    Returns:
+        The ids of what it had taken.
+    """
+    name, directories = TRANSACTION_PREFIX + identifier, held.transaction.directories
+    inherited: list[str] = []
+    if not _is_here(identifier, directories):
+        return []
+    for directory in reversed(directories):
+        place = os.path.join(directory.path, TAKEN_NAME)
+        path = os.path.join(place, identifier)
+        source = os.path.join(directory.parent, name)
+        if disk.lexists(source):
+            _make(place, None)
+            try:
+                disk.rename(source, path)
+            except OSError as error:
+                if error.errno == errno.EXDEV:
+                    path = source
+                elif disk.lexists(source):
+                    raise
+                else:  # a late step of the dead holder before us: it comes with what he had taken
+                    held.check()
+        nested = os.path.join(path, TAKEN_NAME)
+        for each in _names(nested):
+            if is_transaction_name(TRANSACTION_PREFIX + each):
+                disk.rename(os.path.join(nested, each), os.path.join(place, each))
+                inherited.append(each)
+        with suppress(OSError):
+            disk.rmdir(nested)
+    return inherited
+
+
+def _is_here(identifier: str, directories: tuple[TransactionDirectory, ...]) -> bool:
+    """Whether its first directory, which has the journal if there is one, is among those that we have locked."""
+    name = TRANSACTION_PREFIX + identifier
+    places = [os.path.join(each.parent, name) for each in directories]
+    places += [os.path.join(each.path, TAKEN_NAME, identifier) for each in directories]
+    return any(disk.lexists(path) and not _lies(path, "follows") for path in places)
+
+
+def _disarm(identifier: str, target: Target, held: HeldLock) -> Taken | None:
+    """(2) and (3), wherever its directories lie."""
+    own = held.transaction
+    suffix = f"-{own.id}"
+    paths = [os.path.join(each.path, TAKEN_NAME, identifier) for each in own.directories]
+    moved = [path for path in paths if disk.lexists(path)]
+    beside = [os.path.join(each.parent, TRANSACTION_PREFIX + identifier) for each in own.directories]
+    beside = [path for path in beside if disk.lexists(path)]
+    first = next((path for path in (*moved, *beside) if not _lies(path, "follows")), None)
+    owner = _owner_in(first) if first else None
+    if first in beside:  # a lower layer of an overlay
+        journal = JOURNAL if _lies(str(first), JOURNAL) else ""
+        return Taken(id=identifier, path=str(first), owner=owner, journal=journal, suffix="", taker=own.id)
+    for scheme in owner.schemes if owner else ():
+        key = next((key for key in SchemeKey if key == scheme), None)
+        found = locate_room(target.scheme, (key,), identifier, taker=own.id) if key else None
+        if found and found not in {*moved, *beside}:
+            beside.append(found)
+    journal = _rename_journal(first, suffix) if first else ""
+    for path in (*moved, *beside):
+        _rotate(path, suffix, held, deep=bool(journal))
+    if first is None:
+        return None  # the journal lies where we hold no lock
+    return Taken(id=identifier, path=first, owner=owner, journal=journal, suffix=suffix, taker=own.id)
+
+
+def _rename_journal(path: str, suffix: str) -> str:
+    """The journal's new name; empty: there is none."""
+    fd = disk.open_dir(path)
+    try:
+        names = disk.listdir(fd)
+        for name in sorted(names, reverse=True):  # journal-<id> before journal
+            if name == JOURNAL + suffix:
+                return name
+            if name == JOURNAL or name.startswith(f"{JOURNAL}-"):
+                disk.rename(name, JOURNAL + suffix, src_dir_fd=fd, dst_dir_fd=fd)
+                return JOURNAL + suffix
+        return ""
+    finally:
+        disk.close(fd)
+
+
+def _rotate(path: str, suffix: str, held: HeldLock, *, deep: bool) -> None:
+    """Move the entries of every ``new`` and ``old`` into fresh directories, and remove them."""
+    fd = disk.open_dir(path)
+    try:
+        for kind in (NEW, OLD):
+            _make(kind + suffix, fd)
+            fresh = disk.open_dir(kind + suffix, dir_fd=fd)
+            try:
+                for name in disk.listdir(fd):
+                    if name == kind or (name.startswith(f"{kind}-") and name != kind + suffix):
+                        _drain(name, fd, fresh, held, deep=deep)
+            finally:
+                disk.close(fresh)
+    finally:
+        disk.close(fd)
+
+
+def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, deep: bool) -> None:
+    """Move everything in a directory into another and remove it, again until it is gone.
+
+    With ``deep``, directories in it as well: an undo may hold a descriptor to one of them.
+    """
+    for _ in range(_TRIES):
+        source = disk.open_dir(name, dir_fd=dir_fd)
+        try:
+            for entry in disk.scandir(source):
+                held.refresh()
+                if deep and entry.is_dir(follow_symlinks=False):
+                    _make(entry.name, to, like=disk.lstat(entry.name, dir_fd=source))
+                    below = disk.open_dir(entry.name, dir_fd=to)
+                    try:
+                        _drain(entry.name, source, below, held, deep=True)
+                    finally:
+                        disk.close(below)
+                else:
+                    disk.rename(entry.name, entry.name, src_dir_fd=source, dst_dir_fd=to)
+        finally:
+            disk.close(source)
+        try:
+            disk.rmdir(name, dir_fd=dir_fd)
+        except OSError as error:
+            if error.errno not in _NOT_EMPTY:
+                raise
+        else:
+            return
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
+
+
+def _make(name: str, dir_fd: int | None, *, like: os.stat_result | None = None) -> None:
+    """Make a directory with the rights of another one (of its parent); it may be there already."""
+    try:
+        disk.mkdir(name, 0o700, dir_fd=dir_fd)
+    except FileExistsError:
+        return
+    fd = disk.open_dir(name, dir_fd=dir_fd)
+    try:
+        model = like or (disk.stat(os.path.dirname(name)) if dir_fd is None else disk.fstat(dir_fd))
+        with suppress(OSError):  # the group is a help to others; root_squash and user namespaces refuse it
+            disk.fchown(fd, -1, model.st_gid)
+        disk.fchmod(fd, modes.S_IMODE(model.st_mode))
+    finally:
+        disk.close(fd)
+
+
+def _names(path: str) -> list[str]:
+    try:
+        return disk.listdir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _lies(path: str, name: str) -> bool:
+    try:
+        return disk.lexists(os.path.join(path, name))
+    except OSError:
+        return True  # it may not be looked into: whoever opens it will say so
+
+
+def _owner_in(path: str) -> OwnerRecord | None:
+    try:
+        fd = disk.open_dir(path)
+        try:
+            return OwnerRecord.from_bytes(disk.read_regular(_OWNER, limit=RECORD_LIMIT, dir_fd=fd))
+        finally:
+            disk.close(fd)
+    except OSError:
+        return None
