@@ -143,7 +143,7 @@ def explore(setting: Setting, check: Check, bounds: Bounds, *, limit: int = 1_00
             search.begin()
             if (what := _run(setting(search), simulation, check, found)) is not None:
                 search.begin()
-                _tell(setting(search), simulation, found, what)
+                _tell(setting(search), simulation, check, found, what)
                 return found
             if not search.advance():
                 return found
@@ -196,7 +196,7 @@ def wander(setting: Setting, check: Check, bounds: Bounds, *, runs: int, seed: i
         for n in range(runs):
             what = _run(setting(_Wanderer((seed, n), bounds)), simulation, check, found)
             if what is not None:
-                _tell(setting(_Wanderer((seed, n), bounds)), simulation, found, what)
+                _tell(setting(_Wanderer((seed, n), bounds)), simulation, check, found, what)
                 return found
     return found
 
@@ -215,9 +215,11 @@ def _run(world: World, simulation: Simulation, check: Check, found: Found) -> st
     return world.violation
 
 
-def _tell(world: World, simulation: Simulation, found: Found, what: str) -> None:
+def _tell(world: World, simulation: Simulation, check: Check, found: Found, what: str) -> None:
     """Have the run again, and write it down."""
     world.trace = found.schedule
     simulation.world = world
     world.run()
+    if world.violation is None and not world.given_up:
+        check(world)  # what comes after it belongs to the schedule
     found.violation = what
