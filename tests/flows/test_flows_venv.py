@@ -31,6 +31,16 @@ class Deadly(calls.Calls):
     def rename_noreplace(self, *args, **kwargs):
         self.rename(*args, **kwargs)
 
+    def rename_exchange(self, *args, **kwargs):
+        if len(sys.argv) > 3:
+            raise OSError(22, "no such call")
+        if Deadly.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        Deadly.left -= 1
+        super().rename_exchange(*args, **kwargs)
+        if Deadly.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
 with calls.using(Deadly()):
     create_venv(sys.argv[1], python=sys.executable, cwd=".", cache_dir=None, clear=True)
 """
@@ -40,8 +50,8 @@ def make(path: Path, *, clear: bool = False) -> str:
     return create_venv(str(path), python=sys.executable, cwd=".", cache_dir=None, clear=clear)
 
 
-def killed_before_rename(number: int, path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path), str(number)], check=False)
+def killed_before_rename(number: int, path: Path, *more: str) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path), str(number), *more], check=False)
     assert done.returncode == -signal.SIGKILL
 
 
@@ -52,13 +62,48 @@ def test_killed_before_a_new_one_is_in_place(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["other"]
 
 
+def test_killed_before_and_after_the_exchange(tmp_path: Path) -> None:
+    """At every instant a whole environment lies at its place."""
+    path = tmp_path / "v"
+    make(path)
+    (path / "mark").write_text("old")
+    killed_before_rename(0, path)
+    assert (path / "mark").read_text() == "old"
+    killed_before_rename(1, path)
+    assert not (path / "mark").exists()
+    with pytest.raises(TargetError, match="already"):
+        make(path)
+    assert os.listdir(tmp_path) == ["v"]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_killed_while_an_empty_directory_is_filled(number: int, tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    path.mkdir()
+    killed_before_rename(number, path)
+    make(path)
+    assert not [name for name in os.listdir(path) if name.startswith(".holdfast")]
+    assert subprocess.run([path / "bin" / "python", "-c", "import site"], check=False).returncode == 0
+
+
+def test_what_somebody_put_there_since_is_not_taken_for_remains(tmp_path: Path) -> None:
+    path = tmp_path / "v"
+    path.mkdir()
+    killed_before_rename(3, path)
+    (path / "photos").mkdir()
+    (path / "bin" / "mine").write_text("")
+    with pytest.raises(TargetError, match="not empty"):
+        make(path)
+    assert (path / "bin" / "mine").exists()
+
+
 @pytest.mark.parametrize("number", [0, 1])
-def test_killed_while_one_is_cleared(number: int, tmp_path: Path) -> None:
+def test_killed_while_one_is_cleared_by_two_renames(number: int, tmp_path: Path) -> None:
     """Between the two renames nothing lies at its place; the next command puts the old one back before all else."""
     path = tmp_path / "v"
     make(path)
     (path / "mark").write_text("old")
-    killed_before_rename(number, path)
+    killed_before_rename(number, path, "without-exchange")
     assert path.exists() == (number == 0)
     with pytest.raises(TargetError, match="already"):
         make(path)

@@ -29,7 +29,7 @@ from typing import Any, Self, assert_never
 
 from holdfast.disk import calls
 
-TWO_PATHS = frozenset({"rename", "rename_noreplace", "link"})
+TWO_PATHS = frozenset({"rename", "rename_noreplace", "rename_exchange", "link"})
 ONE_PATH = frozenset({"unlink", "rmdir", "mkdir", "create", "open", "utime"})
 TORN = frozenset({"write", "pwrite"})
 ROOMY = frozenset({"mkdir", "create", "write", "pwrite", "link", "symlink", "copy_file_range", "ficlone"})

@@ -168,6 +168,16 @@ class MemoryDisk(calls.Calls):
     ) -> None:
         self._rename(src, dst, src_dir_fd, dst_dir_fd, onto=False)
 
+    def rename_exchange(
+        self,
+        src: str,
+        dst: str,
+        *,
+        src_dir_fd: int | None = None,  # noqa: ARG002 - as the call
+        dst_dir_fd: int | None = None,  # noqa: ARG002 - as the call
+    ) -> None:
+        raise failure(errno.ENOSYS, src, dst)
+
     def _rename(self, src: str, dst: str, src_dir_fd: int | None, dst_dir_fd: int | None, *, onto: bool) -> None:  # noqa: C901 - one check after the other, in the kernel's order
         def refused(number: int) -> OSError:
             return failure(number, src, dst)

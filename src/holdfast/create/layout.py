@@ -14,6 +14,9 @@ from holdfast.model.target import Interpreter, Scheme
 
 CONFIG = "pyvenv.cfg"
 
+TOP = frozenset({"bin", "include", "lib", "lib64", ".gitignore", CONFIG})
+"""The names in the directory of a new environment."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:

@@ -2,13 +2,13 @@
 
 **Guarantees**: a new environment appears complete or not at all; in an existing empty directory (which may be a mount
 or somebody's working directory) ``pyvenv.cfg``, which makes it an environment, comes last. With ``clear`` the old one
-is moved away and the new one moved in, two renames back to back; if the second fails the first is undone. A directory
-that is not a virtual environment is never cleared. Rights follow the umask, and the group writes where it writes in
-the parent.
+and the new one are exchanged in one call; where the file system has no such call the old one is moved away and the new
+one moved in, two renames back to back, and if the second fails the first is undone. A directory that is not a virtual
+environment is never cleared. Rights follow the umask, and the group writes where it writes in the parent.
 
-**On crash**: a ``.holdfast-<id>`` beside the environment (or in the empty directory) is left; with ``clear``, between
-the two renames, the old environment lies in it as ``old/<name>``. ``stage.litter.sweep_beside`` puts it back, and
-removes the rest.
+**On crash**: a ``.holdfast-<id>`` beside the environment (or in the empty directory) is left; between the two renames
+the old environment lies in it as ``old/<name>``. ``stage.litter.sweep_beside`` puts it back, and removes the rest.
+What had been moved into the empty directory `take_back` removes.
 
 **Limits**: nothing is synced. A mount point cannot be cleared. In a sticky directory (``/tmp``) the group's rights of
 the parent are not taken over: they are everybody's.
@@ -19,16 +19,20 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 
 from holdfast import disk
-from holdfast.create.layout import CONFIG, Layout, layout
+from holdfast.create.layout import CONFIG, TOP, Layout, layout
 from holdfast.errors import HarmError, TargetError, UsageError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.target import Interpreter
-from holdfast.model.transaction import TRANSACTION_PREFIX
+from holdfast.model.transaction import TRANSACTION_PREFIX, is_transaction_name
 
 OLD = "old"
 """In what is made beside: the directory that holds the old environment, by its name, until the new one is in place."""
+
+_INSIDE = "inside"
+"""In what is made in an empty directory: what will be moved out into it."""
 
 
 def create(
@@ -98,11 +102,13 @@ def _make(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> Non
 
 def _fill(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> None:
     beside = _beside(real, identifier)
+    inside = os.path.join(beside, _INSIDE)
     moved: list[str] = []
     try:
-        _build(beside, wanted, group=_group_writes(real))
-        for name in sorted(disk.listdir(beside), key=lambda name: (name == CONFIG, name)):
-            disk.rename_exclusive(os.path.join(beside, name), os.path.join(real, name))
+        disk.mkdir(beside, 0o700)
+        _build(inside, wanted, group=_group_writes(real))
+        for name in sorted(disk.listdir(inside), key=lambda name: (name == CONFIG, name)):
+            disk.rename_exclusive(os.path.join(inside, name), os.path.join(real, name))
             moved.append(name)
     except BaseException:
         for name in reversed(moved):
@@ -120,16 +126,45 @@ def _replace(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> 
         disk.mkdir(beside, 0o700)
         disk.mkdir(os.path.dirname(old), 0o700)
         _build(new, wanted, group=_group_writes(parent))
-        disk.rename(real, old)
-        # DISK: the old one beside, nothing at its place
-        try:
-            disk.rename(new, real)
-        except BaseException:
-            disk.rename(old, real)
-            raise
+        if not disk.exchange(new, real):
+            disk.rename(real, old)
+            # DISK: the old one beside, nothing at its place
+            try:
+                disk.rename(new, real)
+            except BaseException:
+                disk.rename(old, real)
+                raise
     finally:
         if disk.lexists(real):  # else the only copy lies in here
             _sweep(beside, reporter)
+
+
+def take_back(root: str, is_dead: Callable[[str], bool]) -> None:
+    """Empty a directory again that somebody was filling when he was killed: of exactly what he had moved into it.
+
+    That is what an environment has and his complete one lacks by now. A directory that has ``pyvenv.cfg``, or anything
+    that no new environment has, is left alone.
+
+    Args:
+        root: Of an environment that may have been in the making.
+        is_dead: Judges a maker by his identifier.
+    """
+    try:
+        there = set(disk.listdir(root))
+        dead = [name for name in there if is_transaction_name(name) and _is_remains(root, name, is_dead)]
+        if len(dead) != 1 or CONFIG in there or there - TOP - set(dead):
+            return
+        for name in (there & TOP).difference(disk.listdir(os.path.join(root, dead[0], _INSIDE))):
+            disk.remove_tree(os.path.join(root, name))
+    except OSError:  # making the environment says it better
+        return
+
+
+def _is_remains(root: str, name: str, is_dead: Callable[[str], bool]) -> bool:
+    path = os.path.join(root, name)
+    complete = disk.lexists(os.path.join(path, _INSIDE, CONFIG))  # written last, and moved last
+    mine = disk.lstat(path).st_uid == os.geteuid()
+    return complete and mine and is_dead(name.removeprefix(TRANSACTION_PREFIX))
 
 
 def _build(root: str, wanted: Layout, *, group: bool) -> None:

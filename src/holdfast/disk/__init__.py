@@ -5,6 +5,7 @@ Each function passes through ``disk.calls``, which tests exchange. Descriptors a
 """
 
 from holdfast.disk.entries import (
+    exchange,
     link,
     make_parents,
     mkdir,
@@ -65,6 +66,7 @@ __all__ = [
     "boot_id",
     "close",
     "copy",
+    "exchange",
     "fchmod",
     "fchown",
     "filesystem",

@@ -22,6 +22,7 @@ from holdfast.disk import syscalls
 MUTATING = (
     "rename",
     "rename_noreplace",
+    "rename_exchange",
     "link",
     "symlink",
     "unlink",
@@ -74,6 +75,7 @@ class Calls:
 
     rename = staticmethod(os.rename)
     rename_noreplace = staticmethod(syscalls.rename_noreplace)
+    rename_exchange = staticmethod(syscalls.rename_exchange)
     link = staticmethod(os.link)
     symlink = staticmethod(os.symlink)
     unlink = staticmethod(os.unlink)

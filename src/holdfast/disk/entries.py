@@ -61,6 +61,21 @@ def _rename_after_look(src: str, dst: str, src_dir_fd: int | None, dst_dir_fd: i
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), src, None, dst)
 
 
+def exchange(src: str, dst: str) -> bool:
+    """Exchange what lies at two paths, whatever it is, in one call.
+
+    Returns:
+        False: system or file system has no such call; nothing was done.
+    """
+    try:
+        calls.current.rename_exchange(src, dst)
+    except OSError as error:
+        if error.errno not in _NO_SUCH_CALL:
+            raise
+        return False
+    return True
+
+
 def link(src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
     """Give the file (or symlink) ``src`` another name; fails onto anything."""
     calls.current.link(src, dst, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=False)

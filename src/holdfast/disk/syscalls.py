@@ -20,6 +20,7 @@ from typing import Any
 _AT_FDCWD = -2 if sys.platform == "darwin" else -100
 _RENAME_NOREPLACE = 1
 _RENAME_EXCL = 4
+_RENAME_EXCHANGE = 2  # RENAME_SWAP of macOS has the same number
 _FICLONE = 0x40049409
 
 _libc: Any = None
@@ -41,11 +42,24 @@ def rename_noreplace(src: str, dst: str, *, src_dir_fd: int | None = None, dst_d
         FileExistsError: Something lies at ``dst``.
         OSError: EINVAL or ENOSYS or ENOTSUP where system or file system cannot do it.
     """
+    _rename(src, dst, src_dir_fd, dst_dir_fd, _RENAME_EXCL if sys.platform == "darwin" else _RENAME_NOREPLACE)
+
+
+def rename_exchange(src: str, dst: str, *, src_dir_fd: int | None = None, dst_dir_fd: int | None = None) -> None:
+    """Exchange what lies at two paths (renameat2 RENAME_EXCHANGE, renameatx_np RENAME_SWAP).
+
+    Raises:
+        FileNotFoundError: Nothing lies at one of them.
+        OSError: EINVAL or ENOSYS or ENOTSUP where system or file system cannot do it.
+    """
+    _rename(src, dst, src_dir_fd, dst_dir_fd, _RENAME_EXCHANGE)
+
+
+def _rename(src: str, dst: str, src_dir_fd: int | None, dst_dir_fd: int | None, flags: int) -> None:
     if _libc is None:
         preload()
     library, last_error = _libc
-    darwin = sys.platform == "darwin"
-    function = getattr(library, "renameatx_np" if darwin else "renameat2", None)
+    function = getattr(library, "renameatx_np" if sys.platform == "darwin" else "renameat2", None)
     if function is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), src)
     result = function(
@@ -53,7 +67,7 @@ def rename_noreplace(src: str, dst: str, *, src_dir_fd: int | None = None, dst_d
         os.fsencode(src),
         _AT_FDCWD if dst_dir_fd is None else dst_dir_fd,
         os.fsencode(dst),
-        _RENAME_EXCL if darwin else _RENAME_NOREPLACE,
+        flags,
     )
     if result != 0:
         number = last_error()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 
-from holdfast.create.venv import create
+from holdfast.create.venv import create, take_back
 from holdfast.flows.signals import Signals
 from holdfast.flows.world import facts_of
+from holdfast.model.owner import Verdict
 from holdfast.stage.litter import sweep_beside
-from holdfast.stage.owner import new_id
+from holdfast.stage.owner import new_id, verdict_by_id
 from holdfast.target.interpreters import find_interpreter, system_interpreter
 
 
@@ -44,6 +45,7 @@ def create_venv(
     interpreter = find_interpreter(python, cwd, facts) if python else system_interpreter(facts)
     with Signals() as signals, signals.deferred():
         root = os.path.abspath(path)
+        take_back(root, lambda identifier: verdict_by_id(identifier) is Verdict.DEAD)
         for place in (os.path.dirname(root), root):
             sweep_beside(place)
         return create(

@@ -95,3 +95,30 @@ def test_a_parent_that_leads_nowhere_ends_in_an_error(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     with pytest.raises(FileNotFoundError):
         disk.make_parents(str(tmp_path / "dangling" / "below"))
+
+
+def test_exchange_swaps_whatever_lies_there(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "directory" / "inside").write_text("")
+    if not disk.exchange(str(tmp_path / "file"), str(tmp_path / "directory")):
+        pytest.skip("this file system cannot exchange")
+    assert (tmp_path / "directory").read_text() == "content"
+    assert os.listdir(tmp_path / "file") == ["inside"]
+    with pytest.raises(FileNotFoundError):
+        disk.exchange(str(tmp_path / "file"), str(tmp_path / "absent"))
+
+
+def test_exchange_says_where_it_cannot(tmp_path: Path) -> None:
+    class Without(calls.Calls):
+        def __init__(self) -> None:
+            def refuse(*_: object, **__: object) -> None:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+            self.rename_exchange = refuse
+
+    (tmp_path / "a").write_text("a")
+    (tmp_path / "b").write_text("b")
+    with calls.using(Without()):
+        assert not disk.exchange(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (tmp_path / "a").read_text() == "a"

@@ -36,7 +36,7 @@ def test_an_absent_path_has_no_known_file_system(tmp_path: Path) -> None:
 
 
 def test_room_is_what_statvfs_says(tmp_path: Path) -> None:
-    assert disk.room(str(tmp_path)).bytes > 0
+    assert disk.room(str(tmp_path)).bytes
     assert not disk.is_read_only(str(tmp_path))
 
 
