@@ -64,7 +64,7 @@ class Shared:
                 harm(process, chosen)
             _, err = process.communicate(timeout=120)
             self.codes[process.returncode] += 1
-            if "Traceback" in err or (process.returncode not in CLEAN and not harmed):
+            if "holdfast/" in err.partition("Traceback")[2] or (process.returncode not in CLEAN and not harmed):
                 self.complaints.append(f"{process.args!r} ended with {process.returncode}: {err}")
 
     def start(self, *args: str) -> subprocess.Popen[str]:

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -79,8 +80,8 @@ class Bench:
         assert "warning" not in err, err
         if process.returncode == 0:
             assert state == "new"
-        elif "Successfully installed" in out:  # it came after the last word
-            assert (process.returncode, state) == (-sent, "new")
+        elif "Successfully installed" in out or not err:  # it came after the last word, or before the first
+            assert (process.returncode, state) == (-sent, "new" if out else "old")
         else:
             assert process.returncode == -sent, (process.returncode, err)
             assert err.splitlines()[-1] == f"error: install interrupted. {STATES[state]}"
@@ -218,3 +219,23 @@ def test_nobody_waits_for_a_server_once_interrupted(sandbox: Sandbox, index: Ind
         "error: install interrupted. Nothing was changed."
     ]
     left.assert_nothing()
+
+
+_EARLY = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "holdfast.cli.door":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+sys.argv = ["holdfast", "list"]
+from holdfast.cli.main import entry
+entry()
+"""
+
+
+def test_ctrl_c_before_anything_began_is_no_traceback(sandbox: Sandbox) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _EARLY], env=sandbox.env(), capture_output=True, text=True, check=False, timeout=30
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found] # `signal` without its enums; typeshed does not know it
 import gc
 import os
 import sys
@@ -15,6 +16,12 @@ _OBJECTS = 100_000
 """Between two looks for cycles: reading index pages makes that many values that live on, and few cycles."""
 
 
+def _end_quietly_until_the_door_listens() -> None:
+    """Ctrl-C while our modules are imported ends by the signal, as it ends any program that has not begun."""
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+
 def entry() -> int:
     """Run this process's command line.
 
@@ -22,6 +29,7 @@ def entry() -> int:
         The exit code (``docs/reference/exit-codes.md``).
     """
     gc.set_threshold(_OBJECTS)
+    _end_quietly_until_the_door_listens()
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         _open_closed_streams()
     code = main(sys.argv[1:])
