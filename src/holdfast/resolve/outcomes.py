@@ -94,11 +94,11 @@ def _rejected(
     words, specifier = requirement_words(requirement), requirement.specifier
     refused = _refused(listing, rules)
     fitting = _in(specifier, refused)
-    withheld = {item.version: item for item in project.withheld}
+    withheld = list(_in(specifier, {item.version: item for item in project.withheld}).values())
     details = [line for reason in Refusal for line in _reason_lines(reason, fitting, problem)]
-    details += _withheld_lines([withheld[version] for version in _in(specifier, dict.fromkeys(withheld))])
+    details += _withheld_lines(withheld)
     if not details:
-        every = sorted({*refused, *withheld, *(item.version for item in project.candidates)})
+        every = sorted({*refused, *(item.version for item in (*project.withheld, *project.candidates))})
         has = f"it has {version_words(every)}" if every else "it has no release with a readable version"
         sentence = f"No release of {project.name} matches {words}: {has}."
         return Diagnosis(kind=Unavailability.UNMATCHED, sentence=sentence)
@@ -113,7 +113,7 @@ def _rejected(
         kind=Unavailability.FILTERED,
         sentence=f"Releases of {project.name} match {words}, but none may be used.",
         details=tuple(details),
-        hint=_hint(list(withheld.values()), requirement),
+        hint=_hint(withheld, requirement),
     )
 
 

@@ -62,6 +62,15 @@ def test_filtered_by_option(world: PackageWorld) -> None:
     assert "--no-binary" in error.details[0]
 
 
+def test_a_hint_leads_to_a_release_that_matches(world: PackageWorld) -> None:
+    world.add("lib", "0.9", yanked="bad")
+    world.add("lib", "2.0a1")
+    world.add("lib", "2.0", yanked="worse")
+    assert refusal(world, "lib<1").hint == "Pin the yanked release if you must have it: 'lib==0.9'"
+    world.add_file("lib", "lib-0.8.tar.gz")
+    assert refusal(world, "lib<0.9").hint is None
+
+
 def test_filtered_without_files(world: PackageWorld) -> None:
     world.add_empty("lib")
     error = refusal(world, "lib")
