@@ -13,7 +13,6 @@ A path of a distribution that leaves goes unless one that stays lists it too.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -25,10 +24,10 @@ from holdfast.errors import HarmError
 from holdfast.model.changes import EntryKind, Survey
 from holdfast.model.composed import ComposedDistribution, FromStore, Generated, PlacedFile
 from holdfast.model.installed import InstalledDistribution
+from holdfast.model.interpreters import names_an_interpreter
 from holdfast.model.request import InstallPolicy
 from holdfast.model.target import Target
 
-_INTERPRETER = re.compile(r"(python|pythonw|pypy)[0-9.]*t?(-config)?")
 _SHOWN = 10
 
 
@@ -149,7 +148,7 @@ class Settlement:
         parent, _, name = path.rpartition("/")
         if path in {self._target.interpreter.executable, f"{self._target.scheme.data}/pyvenv.cfg"}:
             return True
-        return parent == self._target.scheme.scripts and _INTERPRETER.fullmatch(name) is not None
+        return parent == self._target.scheme.scripts and names_an_interpreter(name)
 
     def _bring(self, name: NormalizedName, file: PlacedFile) -> None:
         path = self._names.real(placed(self._target.scheme, file))

@@ -19,6 +19,7 @@ from holdfast import disk
 from holdfast.errors import HarmError, IntegrityError
 from holdfast.model.changes import Place
 from holdfast.model.composed import ComposedDistribution, FromStore, Generated, PlacedFile
+from holdfast.model.interpreters import names_an_interpreter
 from holdfast.model.places import absolute, place_of
 from holdfast.model.plan import Install, Reinstall, Replace
 from holdfast.model.requirement import DirectUrl
@@ -27,7 +28,7 @@ from holdfast.model.target import Scheme, SchemeKey, Target
 from holdfast.model.transaction import LOCK_NAME, is_transaction_name
 from holdfast.stage.direct_url import write_direct_url
 from holdfast.stage.record import RecordRow, write_record
-from holdfast.stage.scripts import entry_point_script, interpreter_path, names_an_interpreter, with_shebang
+from holdfast.stage.scripts import entry_point_script, interpreter_path, with_shebang
 
 INSTALLER = b"holdfast\n"
 

@@ -6,7 +6,6 @@ https://packaging.python.org/en/latest/specifications/binary-distribution-format
 
 from __future__ import annotations
 
-import re
 import shlex
 
 from holdfast.model.stored import ScriptEntryPoint
@@ -14,8 +13,6 @@ from holdfast.model.target import Target
 
 _SIMPLE_LENGTH = 127
 """What every kernel reads of a first line (Linux before 5.1; installer uses the same number)."""
-
-_INTERPRETER = re.compile(r"(python|pypy)w?[0-9.]*[td]?\Z", re.IGNORECASE)
 
 
 def interpreter_path(target: Target) -> str:
@@ -48,8 +45,3 @@ def with_shebang(content: bytes, interpreter: str) -> bytes:
     """A script of the wheel whose first line, ``#!python...``, is exchanged for the target's interpreter."""
     _, _, rest = content.partition(b"\n")
     return shebang(interpreter) + rest
-
-
-def names_an_interpreter(name: str) -> bool:
-    """Whether a script of this name would be taken for a Python (``python``, ``python3.12``, ``pypy3``)."""
-    return _INTERPRETER.match(name) is not None

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from holdfast.model.stored import ScriptEntryPoint
-from holdfast.stage.scripts import entry_point_script, interpreter_path, names_an_interpreter, shebang, with_shebang
+from holdfast.stage.scripts import entry_point_script, interpreter_path, shebang, with_shebang
 from tests.unit.stage.staging import venv_target
 
 PLACES = ["plain", "with space", "l" * 100 + "/" + "o" * 100, "it's", "ünï"]
@@ -38,16 +38,6 @@ def test_scripts_run_whatever_the_interpreters_path(tmp_path: object, place: str
 
 def test_a_script_that_is_only_a_first_line() -> None:
     assert with_shebang(b"#!python", "/p/python") == b"#!/p/python\n"
-
-
-@pytest.mark.parametrize("name", ["python", "python3", "python3.12", "Python", "pythonw", "pypy3", "python3.13t"])
-def test_names_of_interpreters(name: str) -> None:
-    assert names_an_interpreter(name)
-
-
-@pytest.mark.parametrize("name", ["pip", "pip3.12", "python-config", "ipython", "pythonic", "pydoc", "python3-x"])
-def test_names_of_other_programs(name: str) -> None:
-    assert not names_an_interpreter(name)
 
 
 def test_the_root_is_not_written_into_scripts(tmp_path: object) -> None:
