@@ -98,7 +98,7 @@ def test_a_wrong_word_is_one_line_and_the_usage() -> None:
 
 
 def test_a_failure_cannot_write_on_the_terminal() -> None:
-    lines = failure_lines(NetworkError("a\x1b[2Jb", details=("\x07",), hint="\x9b"), context())
+    lines = failure_lines(NetworkError("a\x1b[2Jb", details=("\x07",), hint="\x9b", state="\x1b[m"), context())
     assert "".join(lines).isprintable()
 
 

@@ -17,7 +17,7 @@ def failure_lines(error: HoldfastError, context: Context) -> tuple[str, ...]:
     """
     if isinstance(error, CommandLineError):
         return (f"error: {printable(error.cause)}", context.usage)
-    lines = [f"error: {context.command or 'holdfast'} failed. {error.state}".rstrip()]
+    lines = [f"error: {context.command or 'holdfast'} failed. {printable(error.state)}".rstrip()]
     lines += [printable(line) for line in error.cause.splitlines()]
     lines += [f"  {printable(line)}" for detail in error.details for line in detail.splitlines() or ("",)]
     if context.verbose and error.derivation:
