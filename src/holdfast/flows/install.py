@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from holdfast.events import Detail, Phase, PhaseFinished, PhaseStarted, Reporter
+from holdfast.events import Phase, PhaseFinished, PhaseStarted, Reporter
+from holdfast.flows.replanning import Replanning
 from holdfast.flows.session import Session
 from holdfast.flows.settled import read_settled, with_all_records
 from holdfast.flows.signals import Signals
@@ -36,6 +37,7 @@ def install(request: InstallRequest, reporter: Reporter) -> InstallReport:
         session = Session(
             policy=request.policy, lock=request.lock, command=request.command, signals=signals, reporter=reporter
         )
+        replanning = Replanning(session)
         with signals.shield(open_world(request, target, session)) as world:
             while True:
                 installed = read_settled(target, session, readonly=request.dry_run)
@@ -62,7 +64,7 @@ def install(request: InstallRequest, reporter: Reporter) -> InstallReport:
 
                     record(report, command=request.command)
                     return report
-                reporter.emit(Detail(text=f"The environment has changed meanwhile ({outcome.why}); planning again."))
+                replanning.again(outcome)
 
 
 def _resolve(request: InstallRequest, world: World, installed: InstalledState, reporter: Reporter) -> Resolution:

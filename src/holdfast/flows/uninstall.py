@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from holdfast.errors import UnsatisfiableError
-from holdfast.events import Detail, Reporter
+from holdfast.events import Reporter
+from holdfast.flows.replanning import Replanning
 from holdfast.flows.session import Session
 from holdfast.flows.settled import read_settled, with_all_records
 from holdfast.flows.signals import Signals
@@ -35,6 +36,7 @@ def uninstall(request: UninstallRequest, reporter: Reporter) -> InstallReport:
             policy=request.policy, lock=request.lock, command=request.command, signals=signals, reporter=reporter
         )
         tools = InstallRequest(requirements=(), cache_dir=request.cache_dir, command=request.command)
+        replanning = Replanning(session)
         with signals.shield(open_world(tools, target, session)) as world:
             while True:
                 installed = read_settled(target, session, readonly=request.dry_run)
@@ -55,7 +57,7 @@ def uninstall(request: UninstallRequest, reporter: Reporter) -> InstallReport:
                     report = replace(report, committed=outcome)
                     record(report, command=request.command)
                     return report
-                reporter.emit(Detail(text=f"The environment has changed meanwhile ({outcome.why}); planning again."))
+                replanning.again(outcome)
 
 
 def _notices(removal: RemovalPlan) -> tuple[str, ...]:
