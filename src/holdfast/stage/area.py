@@ -16,14 +16,15 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from holdfast import disk
 from holdfast.errors import TargetError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.owner import LockMode, OwnerRecord
-from holdfast.model.target import SchemeKey, Target
+from holdfast.model.places import place_of
+from holdfast.model.target import Scheme, SchemeKey, Target
 from holdfast.model.transaction import TAKEN_NAME, TRANSACTION_PREFIX, Transaction, TransactionDirectory
 from holdfast.stage import rights, tidy
 from holdfast.stage.owner import OWNER_NAME, new_id, this_process
@@ -58,6 +59,7 @@ def transaction(
             for key in _LOCKED:
                 area.add_library(key, target.scheme.directory(key))
             for key in _TRIED:
+                area.lead_to(key, target.scheme)
                 area.add_scheme(key, target.scheme.directory(key))
             made = area.complete(target)
         except OSError as error:
@@ -90,6 +92,18 @@ class _Area:
             self._reaches(parent, key)
         else:
             self._make(parent, key, locked=True)
+
+    def lead_to(self, key: SchemeKey, scheme: Scheme) -> None:
+        """What a missing scheme directory lies in, where no other one holds it: only what is in a scheme is committed.
+
+        Debian's headers with ``--prefix`` and ``--root``: ``include/python3.11`` beside ``data``, which is ``local``.
+        """
+        above = os.path.dirname(scheme.directory(key))
+        try:
+            place_of(scheme, above)
+        except ValueError:
+            with suppress(OSError):  # who brings nothing for it does without
+                self._parents.append(make_parents(above))
 
     def add_scheme(self, key: SchemeKey, path: str) -> None:
         """A scheme directory: reached from the first, or else given a sibling (of its nearest parent, if missing)."""

@@ -118,11 +118,23 @@ def test_a_missing_scheme_directory_is_judged_by_its_nearest_parent(target: Targ
     os.rmdir(os.path.join(mount, "a", "bin"))
     os.rmdir(os.path.join(mount, "a"))
     with calls.using(OtherMount(mount)), begin(other) as tx:
-        assert tx.directory_of(SchemeKey.SCRIPTS).parent == mount
+        assert tx.directory_of(SchemeKey.SCRIPTS).parent == os.path.join(mount, "a")
     assert os.listdir(mount) == []
 
 
 @pytest.mark.skipif(not os.path.ismount("/dev/shm"), reason="no second file system here")
+def test_what_leads_to_a_scheme_directory_beside_the_others_is_made_and_removed_while_empty(tmp_path: Path) -> None:
+    apart = bare_target(
+        str(tmp_path / "root"), made=False, data=str(tmp_path / "root/local"), headers=str(tmp_path / "root/include/py")
+    )
+    with begin(apart):
+        assert os.listdir(tmp_path / "root/include") == []
+    assert not os.path.exists(tmp_path / "root")
+    with begin(apart):
+        os.mkdir(tmp_path / "root/include/py")
+    assert os.listdir(tmp_path / "root") == ["include"]
+
+
 def test_a_real_other_file_system_gets_a_sibling(target: Target) -> None:
     scripts = f"/dev/shm/holdfast-test-{os.getpid()}"
     os.mkdir(scripts)
