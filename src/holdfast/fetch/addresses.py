@@ -83,16 +83,6 @@ def parse_address(url: str) -> Address:
     )
 
 
-def shown(url: str) -> str:
-    """A URL as it may appear in output: no credentials, no fragment; no query either, tokens live there."""
-    base = url.partition("#")[0].partition("?")[0]
-    scheme, separator, rest = base.partition("://")
-    if not separator:
-        return base
-    netloc, slash, path = rest.partition("/")
-    return f"{scheme}://{netloc.rpartition('@')[2]}{slash}{path}"
-
-
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine, so that plain http reaches nobody else."""
     return host == "localhost" or host.endswith(".localhost") or host.startswith("127.") or host == "::1"

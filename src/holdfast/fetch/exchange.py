@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from holdfast.errors import NetworkError, UsageError
-from holdfast.fetch.addresses import Address, Credentials, shown
+from holdfast.fetch.addresses import Address, Credentials
 from holdfast.fetch.credentials import CredentialStore, basic
 from holdfast.fetch.failures import Failure, connection_failure, status_failure
 from holdfast.fetch.pool import Cancelled
 from holdfast.fetch.retry import Attempts, parse_retry_after
 from holdfast.fetch.transports import Transports
+from holdfast.model.urls import printable_url
 
 if TYPE_CHECKING:
     import httpx
@@ -146,7 +147,7 @@ class Exchange:
             if target.scheme == "file":
                 raise NetworkError(f"{address.place} redirects to a file of this machine; that is not followed.")
             address = target
-        raise NetworkError(f"{asked.place} redirects more than {_MOST_REDIRECTS} times for {shown(asked.url)}.")
+        raise NetworkError(f"{asked.place} redirects more than {_MOST_REDIRECTS} times for {printable_url(asked.url)}.")
 
     def _authorised(self, address: Address, headers: Mapping[str, str]) -> Streamed:
         """One request; after a 401 once more with what keyring knows."""

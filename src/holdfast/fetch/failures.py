@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from holdfast.errors import AuthenticationError, NetworkError
-from holdfast.fetch.addresses import Address, parse_address, shown
+from holdfast.fetch.addresses import Address, parse_address
+from holdfast.model.urls import printable_url
 
 PROXY_REFUSED = 407
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
@@ -33,7 +34,7 @@ def connection_failure(address: Address, error: Exception, *, proxy: str | None,
     from socket import gaierror  # noqa: PLC0415 - as ssl
 
     place = address.place
-    through = f" through the proxy {shown(proxy)}" if proxy else ""
+    through = f" through the proxy {printable_url(proxy)}" if proxy else ""
     chain = _chain(error)
     for cause in chain:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -47,7 +48,7 @@ def connection_failure(address: Address, error: Exception, *, proxy: str | None,
             return _retried(f"No secure connection to {place}{through}: {cause.reason or cause}.", "TLS failure")
         if isinstance(cause, gaierror):
             # Through a proxy, only the proxy's name is looked up here.
-            name = f"of the proxy {shown(proxy)}" if proxy else address.host
+            name = f"of the proxy {printable_url(proxy)}" if proxy else address.host
             return _retried(f"The name {name} cannot be resolved: {cause.strerror or cause}.", "name not resolved")
     name = type(error).__name__
     if name == "ProxyError" and str(PROXY_REFUSED) in str(error):
@@ -74,7 +75,7 @@ def status_failure(asked: Address, status: int, *, url: str, proxy: str | None) 
     if status in {401, 403, PROXY_REFUSED}:
         return Failure(error=refused(address, status, proxy=proxy), reason=said(status), final=True)
     redirected = "" if address.origin == asked.origin else f" (redirected there by {asked.place})"
-    text = f"{address.place} answered {said(status)} for {shown(address.url)}{redirected}."
+    text = f"{address.place} answered {said(status)} for {printable_url(address.url)}{redirected}."
     hint = "The same command later." if status in RETRIED_STATUSES else "Check the URL."
     return Failure(error=NetworkError(text, hint=hint), reason=said(status), final=status not in RETRIED_STATUSES)
 
@@ -83,10 +84,10 @@ def refused(address: Address, status: int, *, proxy: str | None) -> Authenticati
     """401, 403 or 407."""
     if status == PROXY_REFUSED:
         return AuthenticationError(
-            f"The proxy {shown(proxy or '')} wants credentials (407).",
+            f"The proxy {printable_url(proxy or '')} wants credentials (407).",
             hint="Put them into its URL: --proxy http://USER:PASSWORD@HOST:PORT",
         )
-    where = shown(address.url)
+    where = printable_url(address.url)
     if status == 401:  # noqa: PLR2004 - the status says it
         text = f"{address.place} wants credentials, or refuses the ones it got (401), for {where}."
     else:

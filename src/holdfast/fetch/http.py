@@ -18,13 +18,14 @@ from typing import Self
 
 from holdfast.errors import IntegrityError
 from holdfast.events import SILENT, Reporter
-from holdfast.fetch.addresses import parse_address, shown
+from holdfast.fetch.addresses import parse_address
 from holdfast.fetch.credentials import CredentialStore
 from holdfast.fetch.exchange import BrokenError, Exchange, Streamed
 from holdfast.fetch.local import path_of, read_file
 from holdfast.fetch.retry import Attempts
 from holdfast.fetch.transports import Transports
 from holdfast.model.request import Network
+from holdfast.model.urls import printable_url
 
 HANDLED = frozenset({200, 206, 304, 404, 410})
 """Statuses that `Client.get` gives back; every other one raises."""
@@ -170,5 +171,5 @@ def _bounded(streamed: Streamed, limit: int) -> Iterator[bytes]:
     for chunk in streamed.chunks(decoded=True):
         left -= len(chunk)
         if left < 0:
-            raise IntegrityError(f"{shown(streamed.url)} is longer than {limit} bytes and was not read on.")
+            raise IntegrityError(f"{printable_url(streamed.url)} is longer than {limit} bytes and was not read on.")
         yield chunk

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from holdfast.errors import IntegrityError
-from holdfast.fetch.addresses import shown
 from holdfast.model.hashes import Hash
 from holdfast.model.metadata import METADATA_LIMIT, Metadata, parse_metadata
 from holdfast.model.resolution import AlreadyInstalled, DirectWheel, IndexWheel, Pin
 from holdfast.model.stored import StoredWheel
+from holdfast.model.urls import printable_url
 
 _KNOWN = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_"))
 
@@ -109,7 +109,7 @@ def check_digests(job: WheelJob, digests: Mapping[str, str]) -> None:
     Raises:
         IntegrityError: They differ; the file, what was expected and what came are named.
     """
-    where = f"{job.filename} from {shown(job.url)}"
+    where = f"{job.filename} from {printable_url(job.url)}"
     for algorithm in sorted({each.algorithm for each in job.listed} & digests.keys()):
         wanted = [each.digest for each in job.listed if each.algorithm == algorithm]
         if digests[algorithm] not in wanted:
@@ -145,7 +145,7 @@ def check_metadata(job: WheelJob, stored: StoredWheel) -> None:
     differing = _differences(promised, read_stored_metadata(stored))
     if differing:
         raise IntegrityError(
-            f"The metadata that {shown(job.url)} was chosen by is not that of the wheel itself.",
+            f"The metadata that {printable_url(job.url)} was chosen by is not that of the wheel itself.",
             hint="Tell whoever runs the index: its .metadata file must be the wheel's METADATA.",
             details=tuple(differing),
         )

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from holdfast.errors import NetworkError
 from holdfast.events import Reporter, Retrying
-from holdfast.fetch.addresses import shown
+from holdfast.model.urls import printable_url
 
 FIRST_DELAY = 0.25
 LONGEST_DELAY = 10.0
@@ -50,7 +50,7 @@ class Attempts:
             raise failure
         self._used += 1
         delay = backoff(self._used) if retry_after is None else min(retry_after, LONGEST_RETRY_AFTER)
-        self._reporter.emit(Retrying(url=shown(url), reason=reason, attempt=self._used, delay=delay))
+        self._reporter.emit(Retrying(url=printable_url(url), reason=reason, attempt=self._used, delay=delay))
         self._wait(delay)
 
     def progressed(self) -> None:

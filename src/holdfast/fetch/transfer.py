@@ -15,11 +15,11 @@ import re
 
 from holdfast.errors import IntegrityError, NetworkError
 from holdfast.events import DownloadAdvanced, DownloadStarted, Reporter
-from holdfast.fetch.addresses import shown
 from holdfast.fetch.exchange import BrokenError, Streamed
 from holdfast.fetch.http import ABSENT, HANDLED, Client
 from holdfast.fetch.jobs import WheelJob, check_digests, new_hashers
 from holdfast.fetch.ranges import parse_content_range, strong_validator
+from holdfast.model.urls import printable_url
 from holdfast.store.partials import PartialFile
 
 GOOD_PART = 256 * 1024
@@ -92,8 +92,9 @@ class _Transfer:
             self._job.url, headers=headers, handled=HANDLED | {_BEYOND}, attempts=self._attempts
         ) as answer:
             if answer.status in ABSENT:
+                where = printable_url(self._job.url)
                 raise NetworkError(
-                    f"{self._job.filename} is listed but not there: {shown(self._job.url)} answered {answer.status}.",
+                    f"{self._job.filename} is listed but not there: {where} answered {answer.status}.",
                     hint="The same command later: the index may be out of step with its files.",
                 )
             if answer.status == _BEYOND and before and _total(answer) == before:
@@ -143,12 +144,12 @@ class _Transfer:
         self._attempts.again(answer.url, error.failure.error, error.failure.reason)
 
     def _again(self, answer: Streamed, reason: str) -> None:
-        failure = NetworkError(f"{shown(answer.url)} cannot be downloaded: the server sent {reason}.")
+        failure = NetworkError(f"{printable_url(answer.url)} cannot be downloaded: the server sent {reason}.")
         self._attempts.again(answer.url, failure, reason)
 
     def _wrong_size(self, what: str) -> IntegrityError:
         return IntegrityError(
-            f"{self._job.filename} from {shown(self._job.url)} should have {self._job.size} bytes, but {what}.",
+            f"{self._job.filename} from {printable_url(self._job.url)} should have {self._job.size} bytes, but {what}.",
             hint="The same command again; if it stays so, tell whoever runs the index.",
         )
 

@@ -20,8 +20,9 @@ from weakref import WeakSet
 
 from holdfast import __version__
 from holdfast.errors import NetworkError, UsageError
-from holdfast.fetch.addresses import Address, is_bypassed, is_loopback, is_trusted, parse_address, shown
+from holdfast.fetch.addresses import Address, is_bypassed, is_loopback, is_trusted, parse_address
 from holdfast.model.request import Network
+from holdfast.model.urls import printable_url
 
 if TYPE_CHECKING:
     import socket
@@ -74,12 +75,13 @@ class Transports:
         try:
             address = parse_address(url)
         except ValueError as error:
-            raise UsageError(f"{shown(url)} cannot be used: {error}.") from error
+            raise UsageError(f"{printable_url(url)} cannot be used: {error}.") from error
         if address.scheme == "file":
             return address
         if self.network.offline:
             raise NetworkError(
-                f"{address.place} is not asked for {shown(address.url)}: --offline.", hint="Run it without --offline."
+                f"{address.place} is not asked for {printable_url(address.url)}: --offline.",
+                hint="Run it without --offline.",
             )
         if (
             address.scheme == "http"
@@ -150,7 +152,7 @@ class Transports:
                 headers={"User-Agent": f"holdfast/{__version__}"},
             )
         except (ValueError, ImportError) as error:  # an unknown scheme; socks without its library
-            raise UsageError(f"The proxy {shown(proxy or '')} cannot be used: {error}.") from error
+            raise UsageError(f"The proxy {printable_url(proxy or '')} cannot be used: {error}.") from error
 
 
 def _shut(connection: socket.socket) -> None:

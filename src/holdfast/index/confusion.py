@@ -8,9 +8,9 @@ from typing import Self
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from holdfast.fetch.addresses import shown
 from holdfast.index.filenames import version_of
 from holdfast.index.page import Page
+from holdfast.model.urls import printable_url
 
 _NAMED = 5
 
@@ -38,7 +38,7 @@ class Rivals:
         ours, theirs = highest(page), highest(their_page) if their_page is not None else None
         if theirs is None or (ours is not None and theirs <= ours):
             return None
-        return cls(name=name, winner=shown(winner), other=shown(other), ours=ours, theirs=theirs)
+        return cls(name=name, winner=printable_url(winner), other=printable_url(other), ours=ours, theirs=theirs)
 
 
 def highest(page: Page) -> Version | None:

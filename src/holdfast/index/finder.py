@@ -20,7 +20,6 @@ from typing import Self
 from packaging.utils import NormalizedName
 
 from holdfast.events import SILENT, Notice, ProjectConsidered, Reporter
-from holdfast.fetch.addresses import shown
 from holdfast.fetch.http import Client
 from holdfast.fetch.pool import Pool, Task
 from holdfast.index.cache import ByteCache, NoCache
@@ -33,6 +32,7 @@ from holdfast.model.metadata import Metadata
 from holdfast.model.release import ProjectListing
 from holdfast.model.request import IndexStrategy, Sources
 from holdfast.model.resolution import DirectWheel, IndexWheel
+from holdfast.model.urls import printable_url
 from holdfast.resolve.source import PackageSource
 
 _GRACE = 0.25
@@ -97,7 +97,7 @@ class Finder(PackageSource):
             found=bool(found or linked),
             files=(*linked, *(file for _, page in found for file in page.files)),
             status=found[0][1].status if found else ProjectListing(name=name, found=False).status,
-            searched=tuple(shown(place) for place in (*self._indexes, *self._sources.find_links)),
+            searched=tuple(printable_url(place) for place in (*self._indexes, *self._sources.find_links)),
         )
         self._listings[name] = listing
         if found and self._sources.strategy is IndexStrategy.FIRST_INDEX:

@@ -15,7 +15,6 @@ import re
 from packaging.utils import NormalizedName
 
 from holdfast.events import Reporter, Warned
-from holdfast.fetch.addresses import shown
 from holdfast.fetch.http import ABSENT, Client
 from holdfast.fetch.local import path_of, read_file, url_of
 from holdfast.index.filenames import filename_of, is_distribution, project_of
@@ -23,6 +22,7 @@ from holdfast.index.pages import ACCEPT, JSON, local_files, parse_page, text_of
 from holdfast.index.simple_html import parse_links
 from holdfast.model.hashes import Hash
 from holdfast.model.release import ReleaseFile
+from holdfast.model.urls import printable_url
 
 FilesByProject = dict[NormalizedName, tuple[ReleaseFile, ...]]
 _PAGES = (".html", ".htm")
@@ -61,14 +61,16 @@ def _remote(location: str, client: Client, reporter: Reporter) -> tuple[ReleaseF
     url, _, fragment = location.partition("#")
     filename = filename_of(url)
     if is_distribution(filename):
-        return (ReleaseFile(filename=filename, url=url, hashes=Hash.from_fragment(fragment), origin=shown(url)),)
+        return (
+            ReleaseFile(filename=filename, url=url, hashes=Hash.from_fragment(fragment), origin=printable_url(url)),
+        )
     reply = client.get(url, headers={"Accept": ACCEPT})
     if reply.status in ABSENT:
-        reporter.emit(Warned(text=f"--find-links {shown(url)} is not there ({reply.status})."))
+        reporter.emit(Warned(text=f"--find-links {printable_url(url)} is not there ({reply.status})."))
         return ()
     if reply.headers.get("content-type", "").startswith(JSON):
-        return parse_page(reply, origin=shown(url)).files
-    return parse_links(text_of(reply), url=reply.url, origin=shown(url))
+        return parse_page(reply, origin=printable_url(url)).files
+    return parse_links(text_of(reply), url=reply.url, origin=printable_url(url))
 
 
 def _local(path: str, reporter: Reporter) -> tuple[ReleaseFile, ...]:

@@ -17,7 +17,6 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from holdfast.errors import IntegrityError, NetworkError, UnsatisfiableError
 from holdfast.events import Detail, Reporter
-from holdfast.fetch.addresses import shown
 from holdfast.fetch.http import ABSENT, Client
 from holdfast.fetch.jobs import read_stored_metadata
 from holdfast.fetch.local import path_of
@@ -28,6 +27,7 @@ from holdfast.model.hashes import Hash
 from holdfast.model.metadata import METADATA_LIMIT, Metadata, parse_metadata
 from holdfast.model.resolution import DirectWheel, IndexWheel
 from holdfast.model.stored import StoredWheel
+from holdfast.model.urls import printable_url
 
 Whole = Callable[[IndexWheel | DirectWheel], StoredWheel]
 """Downloads a wheel to the store: the last resort. Called by the asking thread first, from then on by any."""
@@ -99,7 +99,7 @@ class MetadataReader:
             data = self._ranges.metadata(url)
         except AbsentError as error:
             raise NetworkError(
-                f"{filename} is not there: {shown(url)} answered 404.",
+                f"{filename} is not there: {printable_url(url)} answered 404.",
                 hint="The same command later: the index may be out of step with its files.",
             ) from error
         if data is not None:
@@ -116,7 +116,7 @@ class MetadataReader:
         where = f"{base}.metadata{mark}{query}"
         reply = self._client.get(where, limit=METADATA_LIMIT)
         if reply.status in ABSENT:
-            self._reporter.emit(Detail(text=f"{shown(where)} is announced, but not there ({reply.status})."))
+            self._reporter.emit(Detail(text=f"{printable_url(where)} is announced, but not there ({reply.status})."))
             return None
         for each in hashes:
             if each.algorithm not in _CHECKED:
@@ -124,7 +124,7 @@ class MetadataReader:
             got = new_hash(each.algorithm, reply.body, usedforsecurity=False).hexdigest()
             if got != each.digest:
                 raise IntegrityError(
-                    f"{shown(where)} has not the hash that the index promised.",
+                    f"{printable_url(where)} has not the hash that the index promised.",
                     hint="The same command again; if it stays so, tell whoever runs the index.",
                     details=(f"expected {each}", f"got      {each.algorithm}:{got}"),
                 )
@@ -182,4 +182,6 @@ def _parse(data: bytes, filename: str, url: str) -> Metadata:
     try:
         return parse_metadata(data)
     except ValueError as error:
-        raise UnsatisfiableError(f"The metadata of {filename} ({shown(url)}) cannot be used: {error}.") from error
+        raise UnsatisfiableError(
+            f"The metadata of {filename} ({printable_url(url)}) cannot be used: {error}."
+        ) from error

@@ -17,7 +17,7 @@ from hashlib import sha256
 
 from holdfast.errors import IntegrityError, NetworkError
 from holdfast.events import Reporter, Warned
-from holdfast.fetch.addresses import parse_address, shown
+from holdfast.fetch.addresses import parse_address
 from holdfast.fetch.http import ABSENT, Client, Reply
 from holdfast.fetch.local import path_of, read_file, url_of
 from holdfast.index.cache import ByteCache
@@ -27,6 +27,7 @@ from holdfast.index.page import Page, decode, encode
 from holdfast.index.simple_html import parse_html
 from holdfast.index.simple_json import parse_json
 from holdfast.model.release import ReleaseFile
+from holdfast.model.urls import printable_url
 
 JSON = "application/vnd.pypi.simple.v1+json"
 ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
@@ -67,7 +68,7 @@ class PageReader:
         url = page_url(index, name)
         kept = self._kept(url)
         if kept is not None and (kept[0].is_fresh(time.time()) or self._client.network.offline):
-            page = _decoded(kept[1], shown(index))
+            page = _decoded(kept[1], printable_url(index))
             if page is not None:
                 return page
             kept = None
@@ -92,11 +93,13 @@ class PageReader:
             return None
 
     def _answered(self, index: str, url: str, reply: Reply, kept: tuple[Head, bytes] | None) -> Page:
-        origin = shown(index)
+        origin = printable_url(index)
         if reply.status == _UNCHANGED:
             page = _decoded(kept[1], origin) if kept else None
             if kept is None or page is None:
-                raise NetworkError(f"{shown(url)} answered 304 without reason.", hint="The same with --no-cache.")
+                raise NetworkError(
+                    f"{printable_url(url)} answered 304 without reason.", hint="The same with --no-cache."
+                )
             self._keep(url, reply, kept[0].digest, kept[1], kept[0])
             return page
         digest = sha256(reply.url.encode() + b"\n" + reply.body).hexdigest()
@@ -121,7 +124,7 @@ class PageReader:
     def _local(self, index: str, name: str) -> Page | None:
         root = path_of(index)
         directory = os.path.join(root, name)
-        origin = shown(index)
+        origin = printable_url(index)
         content = read_file(os.path.join(directory, "index.html"))
         if content is not None:
             url = f"{url_of(directory)}/index.html"
@@ -175,7 +178,7 @@ def parse_page(reply: Reply, *, origin: str) -> Page:
         return parse_html(text_of(reply), url=reply.url, origin=origin)
     higher = _HIGHER.match(media)
     what = f"version {higher[1]} of the index API is not understood" if higher else f"it is {media[:80]}"
-    raise IntegrityError(f"{shown(reply.url)} is not an index page: {what}.", hint="Check the index URL.")
+    raise IntegrityError(f"{printable_url(reply.url)} is not an index page: {what}.", hint="Check the index URL.")
 
 
 def text_of(reply: Reply) -> str:

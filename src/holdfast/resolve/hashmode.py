@@ -11,9 +11,9 @@ from holdfast.errors import UnsatisfiableError
 from holdfast.model.hashes import Hash
 from holdfast.model.request import RootRequirement
 from holdfast.model.resolution import AlreadyInstalled, DirectWheel, IndexWheel, Pin
+from holdfast.model.urls import printable_url
 from holdfast.resolve.candidates import pins as is_pinned
 from holdfast.resolve.problem import Problem
-from holdfast.resolve.words import printable_url
 
 
 def allowed_hashes(asked: Iterable[RootRequirement]) -> Mapping[NormalizedName, frozenset[Hash]]:

@@ -10,7 +10,7 @@ from holdfast.model.hashes import Hash
 from holdfast.model.installed import InstalledDistribution, InstalledState
 from holdfast.model.request import ResolvePolicy, UpgradeStrategy
 from holdfast.model.requirement import DirectUrl
-from holdfast.resolve.words import without_credentials
+from holdfast.model.urls import without_credentials
 
 
 class Keeping:

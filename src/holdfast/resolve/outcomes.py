@@ -13,11 +13,12 @@ from packaging.version import Version
 from holdfast.model.release import ProjectListing, ProjectStatus, ReleaseFile
 from holdfast.model.requirement import Requirement
 from holdfast.model.resolution import IndexWheel
+from holdfast.model.urls import printable_url
 from holdfast.resolve.candidates import Candidate, Project, Standing
 from holdfast.resolve.filenames import sdist_version, split_wheel_name
 from holdfast.resolve.problem import Problem
 from holdfast.resolve.rules import FileRules, Fit, Refusal
-from holdfast.resolve.words import listed, printable_url, requirement_words, version_words
+from holdfast.resolve.words import listed, requirement_words, version_words
 
 _SHOWN = 6
 _Value = TypeVar("_Value")

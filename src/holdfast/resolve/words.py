@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit, urlunsplit
 
 from packaging.version import Version
 
 from holdfast.model.request import RootRequirement
 from holdfast.model.requirement import Requirement
+from holdfast.model.urls import printable_url
 
 _SHOWN = 3
 """Of a long list so many are named; the rest is counted."""
-
-
-def printable_url(url: str) -> str:
-    """A URL without user, password, query and fragment."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def without_credentials(url: str) -> str:
-    """A URL without user and password, as ``direct_url.json`` keeps it (PEP 610)."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def requirement_words(requirement: Requirement) -> str:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.fetch.addresses import is_bypassed, is_loopback, is_trusted, parse_address, shown
+from holdfast.fetch.addresses import is_bypassed, is_loopback, is_trusted, parse_address
+from holdfast.model.urls import printable_url
 
 
 @pytest.mark.parametrize(
@@ -16,7 +17,7 @@ from holdfast.fetch.addresses import is_bypassed, is_loopback, is_trusted, parse
     ],
 )
 def test_what_is_shown_has_no_credentials(url: str, seen: str) -> None:
-    assert shown(url) == seen
+    assert printable_url(url) == seen
 
 
 def test_a_url_is_taken_apart() -> None:

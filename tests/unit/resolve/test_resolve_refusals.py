@@ -8,7 +8,8 @@ from holdfast.errors import ResolutionConflict
 from holdfast.model.release import ProjectStatus
 from holdfast.model.request import FormatControl, ResolvePolicy
 from holdfast.model.requirement import parse_requirement
-from holdfast.resolve.words import listed, printable_url, requirement_words
+from holdfast.model.urls import printable_url
+from holdfast.resolve.words import listed, requirement_words
 from tests.support.package_world import INDEX, PackageWorld, installed, metadata, root
 
 
