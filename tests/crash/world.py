@@ -229,11 +229,13 @@ def change(
     stop: Callable[[], bool] = lambda: False,
     meanwhile: Callable[[], None] = lambda: None,
     fsync: bool = True,
+    mode: LockMode = LockMode.FLOCK,
 ) -> CommitOutcome:
     """Go from one set of distributions to another, with everything that a real command does from survey to sweep.
 
     Args:
         meanwhile: Called between staging and the lock.
+        mode: Of the lock.
     """
     target = target_at(root)
     scheme = target.scheme
@@ -241,12 +243,12 @@ def change(
     plan, installed = plan_between(old, new, scheme, again), state_of(old, scheme)
     parts = coming(plan, new, scheme)
     asked = questions(plan, parts, installed, scheme)
-    with transaction(target, mode=LockMode.FLOCK, command="test") as tx:
+    with transaction(target, mode=mode, command="test") as tx:
         seen = survey(scheme, asked.paths, digests=asked.digests, texts=asked.texts)
         changes = compute_changes(plan, parts, installed, seen, target, policy or InstallPolicy())
         staged = fill(changes, tx, fsync=fsync)
         meanwhile()
-        with acquire(tx, LockSettings(timeout=5), SILENT, sync=fsync) as held:
+        with acquire(tx, LockSettings(mode=mode, timeout=5), SILENT, sync=fsync) as held:
             outcome = execute(staged, tx, held, target, fsync=fsync, stop=stop)
         sweep(staged, tx, target)
     return outcome
