@@ -12,7 +12,6 @@ dist-info of that project: ours." Anything else: somebody changed it since, and 
 
 from __future__ import annotations
 
-import base64
 import csv
 import hashlib
 import posixpath
@@ -23,6 +22,7 @@ from holdfast.commit.journal import Journal
 from holdfast.commit.recheck import RECORD_LIMIT, infos_by_project, record_digest
 from holdfast.commit.rooms import Rooms
 from holdfast.model.changes import Place, ProjectChange, StepKind
+from holdfast.model.hashes import record_text
 from holdfast.model.places import absolute
 from holdfast.model.target import Target
 
@@ -79,7 +79,7 @@ class Evidence:
                 found = False
             else:
                 listing.update(_listing(content, self._path(place)))
-                listing[f"{self._path(place)}/{_RECORD}"] = _as_record_writes(digest)
+                listing[f"{self._path(place)}/{_RECORD}"] = record_text(bytes.fromhex(digest))
         return found
 
     def _record(self, info: Place, digest: str, kinds: tuple[StepKind, ...]) -> bytes | None:
@@ -146,10 +146,6 @@ def _listing(content: bytes, info: str) -> Listing:
     return found
 
 
-def _as_record_writes(hexadecimal: str) -> str:
-    return base64.urlsafe_b64encode(bytes.fromhex(hexadecimal)).rstrip(b"=").decode("ascii")
-
-
 def _digest(name: str, dir_fd: int) -> str:
     digest = hashlib.sha256()
     try:
@@ -161,4 +157,4 @@ def _digest(name: str, dir_fd: int) -> str:
             digest.update(chunk)
     finally:
         disk.close(fd)
-    return _as_record_writes(digest.hexdigest())
+    return record_text(digest.digest())

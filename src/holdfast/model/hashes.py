@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
+
+_URLSAFE = bytes.maketrans(b"+/", b"-_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -47,3 +51,26 @@ class Hash:
                 except ValueError:
                     continue
         return tuple(found)
+
+
+def record_text(digest: bytes) -> str:
+    """A digest as RECORD writes it after ``sha256=``: urlsafe base64 without padding."""
+    return b2a_base64(digest, newline=False).rstrip(b"=").translate(_URLSAFE).decode("ascii")
+
+
+def archive_hashes(direct_url: Mapping[str, object]) -> frozenset[Hash]:
+    """The hashes that ``direct_url.json`` gives for the file, in the newer (``hashes``) and older (``hash``) form."""
+    info = direct_url.get("archive_info")
+    if not isinstance(info, Mapping):
+        return frozenset()
+    hashes, single = info.get("hashes"), info.get("hash")
+    texts = [f"{name}:{digest}" for name, digest in hashes.items()] if isinstance(hashes, Mapping) else []
+    if isinstance(single, str):
+        texts.append(single)
+    found = set()
+    for text in texts:
+        try:
+            found.add(Hash.parse(text))
+        except ValueError:
+            continue
+    return frozenset(found)

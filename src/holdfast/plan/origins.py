@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from holdfast.model.hashes import Hash
+from holdfast.model.hashes import archive_hashes
 from holdfast.model.installed import InstalledDistribution
 from holdfast.model.requirement import DirectUrl
 from holdfast.model.urls import without_credentials
@@ -22,21 +20,3 @@ def is_same_origin(old: InstalledDistribution, wanted: DirectUrl) -> bool:
     if not isinstance(url, str) or without_credentials(url) != without_credentials(wanted.url):
         return False
     return not wanted.hashes or bool(set(wanted.hashes) & archive_hashes(old.direct_url))
-
-
-def archive_hashes(direct_url: Mapping[str, object]) -> frozenset[Hash]:
-    """The hashes that ``direct_url.json`` gives for the file, in the newer (``hashes``) and older (``hash``) form."""
-    info = direct_url.get("archive_info")
-    if not isinstance(info, Mapping):
-        return frozenset()
-    hashes, single = info.get("hashes"), info.get("hash")
-    texts = [f"{name}:{digest}" for name, digest in hashes.items()] if isinstance(hashes, Mapping) else []
-    if isinstance(single, str):
-        texts.append(single)
-    found = set()
-    for text in texts:
-        try:
-            found.add(Hash.parse(text))
-        except ValueError:
-            continue
-    return frozenset(found)

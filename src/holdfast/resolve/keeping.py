@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from packaging.utils import NormalizedName
 
-from holdfast.model.hashes import Hash
+from holdfast.model.hashes import archive_hashes
 from holdfast.model.installed import InstalledDistribution, InstalledState
 from holdfast.model.request import ResolvePolicy, UpgradeStrategy
 from holdfast.model.requirement import DirectUrl
@@ -51,23 +51,7 @@ class Keeping:
         if without_credentials(str(record.get("url"))) != without_credentials(direct.url):
             return None
         if direct.hashes:
-            same = not _archive_hashes(record).isdisjoint(direct.hashes)
+            same = not archive_hashes(record).isdisjoint(direct.hashes)
         else:
             same = not direct.url.startswith("file:")
         return distribution if same and not direct.editable else None
-
-
-def _archive_hashes(record: object) -> set[Hash]:
-    """The digests in a ``direct_url.json``: ``hashes``, and ``hash`` of the older form."""
-    archive = record.get("archive_info") if isinstance(record, dict) else None
-    if not isinstance(archive, dict):
-        return set()
-    found = set()
-    hashes = archive.get("hashes")
-    texts = [f"{key}:{value}" for key, value in hashes.items()] if isinstance(hashes, dict) else []
-    for text in (*texts, archive.get("hash")):
-        try:
-            found.add(Hash.parse(str(text)))
-        except ValueError:
-            continue
-    return found

@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import posixpath
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 
 from holdfast import disk
 from holdfast.errors import HarmError, IntegrityError
 from holdfast.model.changes import Place
 from holdfast.model.composed import ComposedDistribution, FromStore, Generated, PlacedFile
+from holdfast.model.hashes import record_text
 from holdfast.model.interpreters import names_an_interpreter
 from holdfast.model.places import absolute, place_of
 from holdfast.model.plan import Install, Reinstall, Replace
@@ -172,7 +172,7 @@ class _Layout:
         self, scheme: SchemeKey, path: str, content: bytes, *, executable: bool = False, hashed: bool = True
     ) -> None:
         key, inside = self._name(scheme, path)
-        digest = urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode() if hashed else ""
+        digest = record_text(hashlib.sha256(content).digest()) if hashed else ""
         self.files[key, inside] = PlacedFile(
             scheme=key,
             path=inside,

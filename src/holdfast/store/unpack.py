@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 
 from holdfast import disk
 from holdfast.events import Reporter, Warned
+from holdfast.model.hashes import record_text
 from holdfast.model.metadata import METADATA_LIMIT
 from holdfast.model.stored import Manifest, WheelFile
 from holdfast.model.target import SchemeKey
@@ -194,7 +194,7 @@ class _Writer:
             scheme=scheme,
             path=path,
             size=member.size,
-            digest=urlsafe_b64encode(digest.digest()).rstrip(b"=").decode(),
+            digest=record_text(digest.digest()),
             executable=executable,
             mtime_ns=self._modified_ns,
             shebang=scheme is SchemeKey.SCRIPTS and head == _SHEBANG,

@@ -15,10 +15,10 @@ import contextlib
 import hashlib
 import os
 import stat
-from base64 import urlsafe_b64encode
 from enum import StrEnum
 
 from holdfast import disk
+from holdfast.model.hashes import record_text
 from holdfast.model.stored import Manifest, WheelFile
 from holdfast.store.unpack import FILE_MODE, PROGRAM_MODE
 
@@ -73,7 +73,7 @@ def _is_right(tree: int, file: WheelFile) -> bool:
             digest.update(chunk)
     finally:
         disk.close(fd)
-    return urlsafe_b64encode(digest.digest()).rstrip(b"=").decode() == file.digest
+    return record_text(digest.digest()) == file.digest
 
 
 def _renewed(tree: int, file: WheelFile) -> bool:

@@ -10,7 +10,6 @@ asks for existence, and bytecode may be missing: any Python may remove it.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import stat
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from holdfast.model.hashes import record_text
 from holdfast.model.installed import InstalledDistribution, RecordEntry
 
 _CHUNK = 1 << 20
@@ -86,4 +86,4 @@ def _digest(path: str, algorithm: str) -> str:
     with open(path, "rb") as file:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
-    return base64.urlsafe_b64encode(hasher.digest()).rstrip(b"=").decode("ascii")
+    return record_text(hasher.digest())

@@ -10,7 +10,6 @@ mtime are read before the listing, so that a change during the listing shows und
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 import stat as modes
@@ -18,6 +17,7 @@ from collections.abc import Iterable
 
 from holdfast.errors import TargetError
 from holdfast.model.changes import DirectorySight, EntryKind, Survey
+from holdfast.model.hashes import record_text
 from holdfast.model.places import place_of
 from holdfast.model.target import Scheme
 
@@ -154,7 +154,7 @@ def _digest(path: str) -> str:
                 digest.update(chunk)
         except OSError:
             return ""
-    return base64.urlsafe_b64encode(digest.digest()).rstrip(b"=").decode("ascii")
+    return record_text(digest.digest())
 
 
 def _text(path: str) -> str | None:
