@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations, permutations
+from itertools import chain, combinations, permutations, repeat
 from typing import Any
 
 from holdfast import disk
@@ -162,9 +162,17 @@ State = dict[str, Dist]
 
 
 def changing(
-    target: Target, command: Command, mode: LockMode, *, whole: bool = False
+    target: Target, command: Command, mode: LockMode, *, whole: bool = False, stops: int | None = None
 ) -> Callable[[World], Callable[[Process], object]]:
-    """Go from one set of distributions to another, as ``flows.transact.carry_out`` does."""
+    """Go from one set of distributions to another, as ``flows.transact.carry_out`` does.
+
+    Args:
+        target: The environment.
+        command: From what to what.
+        mode: Of the lock.
+        whole: What goes before the lock and after it is searched too.
+        stops: After so many steps a signal asks it to stop.
+    """
     before, after, scheme = command.old, command.new, target.scheme
     plan, installed = plan_between(before, after, scheme), state_of(before, scheme)
     parts = coming(plan, after, scheme)
@@ -172,6 +180,7 @@ def changing(
 
     def program(world: World, me: Process) -> object:
         running = session(mode)
+        asked_to_stop = chain(repeat(False, 1000 if stops is None else stops), repeat(True))
         with _transaction(target, mode, me, whole=whole) as tx:
             seen = survey(scheme, asked.paths, digests=asked.digests, texts=asked.texts)
             changes = compute_changes(plan, parts, installed, seen, target, running.policy)
@@ -181,7 +190,7 @@ def changing(
             with locked(tx, running) as held:
                 found = recover(target, held)
                 assert not found.alive
-                outcome = execute(staged, tx, held, target, fsync=False, stop=lambda: False)
+                outcome = execute(staged, tx, held, target, fsync=False, stop=lambda: next(asked_to_stop))
             me.notes["outcome"] = outcome
             if isinstance(outcome, Committed):
                 sweep(staged, tx, target)
