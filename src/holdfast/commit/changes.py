@@ -16,7 +16,6 @@ from holdfast.commit.layout import Move, lay_out
 from holdfast.commit.order import in_order
 from holdfast.commit.paths import Names
 from holdfast.commit.questions import leaving, order_of, questions, staying
-from holdfast.errors import HarmError
 from holdfast.model.changes import (
     ChangeSet,
     EntryKind,
@@ -62,10 +61,12 @@ def compute_changes(  # noqa: PLR0917 - six nouns that arrive in the order in wh
         policy: What the user allows.
 
     Raises:
-        HarmError: It would overwrite what is not its own, or take away what no RECORD describes.
+        HarmError: It would overwrite what is not its own.
+        ValueError: The plan takes away what no RECORD describes.
     """
     gone, stay = leaving(plan), staying(installed, plan)
-    _refuse_without_record(gone)
+    if any(each.record is None for each in gone):
+        raise ValueError("a plan takes nothing away that has no RECORD (plan.ownership)")
     settlement = Settlement(target=target, survey=survey, policy=policy, leave=gone, stay=stay)
     settled = settlement.settle(composed)
     layout = lay_out(settled, survey, target.scheme)
@@ -98,17 +99,6 @@ def compute_changes(  # noqa: PLR0917 - six nouns that arrive in the order in wh
         listed={n: move.listed for n, (move, _) in enumerate(moves) if move.kind is not StepKind.PLACE},
         warnings=tuple(settled.warnings),
     )
-
-
-def _refuse_without_record(gone: Iterable[InstalledDistribution]) -> None:
-    for each in gone:
-        if each.record is None:
-            raise HarmError(
-                f"{each.metadata.display_name} {each.version} in {each.location} has no RECORD: its files are not "
-                "known, so it cannot be replaced or removed.",
-                hint="Remove it with what installed it (the system's package manager?), or use a virtual environment: "
-                "holdfast venv",
-            )
 
 
 def _removable(

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from packaging.utils import NormalizedName
 
 from holdfast.commit.namespaces import only_extends_path
-from holdfast.commit.paths import Names, is_inside, placed, recorded
+from holdfast.commit.paths import Names, is_bytecode, is_inside, placed, recorded
 from holdfast.errors import HarmError
 from holdfast.model.changes import EntryKind, Survey
 from holdfast.model.composed import ComposedDistribution, FromStore, Generated, PlacedFile
@@ -176,7 +176,7 @@ class Settlement:
             self._settled.coming[path] = incoming
         elif file.digest and self._survey.digests.get(path) == file.digest:
             self._settled.kept[path] = ()
-        elif self._policy.replace_unowned or _is_bytecode(path):
+        elif self._policy.replace_unowned or is_bytecode(*path.rpartition("/")[::2]):
             self._settled.coming[path] = incoming
             self._settled.going[path] = (name,)
         else:
@@ -286,10 +286,6 @@ class Settlement:
                 hint="Move it away, or let the transaction replace it: --replace-unowned",
                 details=_shorten(self._unowned[1:]),
             )
-
-
-def _is_bytecode(path: str) -> bool:
-    return path.endswith(".pyc") and path.rpartition("/")[0].endswith("/__pycache__")
 
 
 def _shorten(lines: list[str]) -> tuple[str, ...]:

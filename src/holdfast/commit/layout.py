@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from packaging.utils import NormalizedName
 
 from holdfast.commit.clashes import Settled
+from holdfast.commit.paths import is_bytecode
 from holdfast.model.changes import EntryKind, StepKind, Survey
 from holdfast.model.composed import PlacedFile
 from holdfast.model.target import Scheme
@@ -204,7 +205,7 @@ class _Walk:
     def _orphan(self, directory: str, name: str) -> bool:
         """Cached bytecode without a source after this transaction: Python never loads it."""
         path = f"{directory}/{name}"
-        if not (directory.endswith(f"/{CACHE}") and name.endswith(_SUFFIX)):
+        if not is_bytecode(directory, name):
             return False
         if path in self._kept or path in self._stays:
             return False

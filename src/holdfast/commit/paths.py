@@ -7,6 +7,7 @@ get their real name; what lies outside of the target's scheme stays visible as s
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from holdfast.model.changes import EntryKind, Survey
@@ -17,6 +18,15 @@ from holdfast.model.target import Scheme
 
 _INFO_FILES = ("RECORD", "INSTALLER", "REQUESTED", "METADATA", "WHEEL", "direct_url.json", "RECORD.jws", "RECORD.p7s")
 """What the standard puts into a dist-info: of the distribution even where its RECORD forgot to list it."""
+
+
+_BYTECODE = re.compile(r".*\.pyc(\.\d+)?")
+"""Cached bytecode, and the name under which the import system writes it before its rename."""
+
+
+def is_bytecode(directory: str, name: str) -> bool:
+    """Whether a file in a directory is cached bytecode."""
+    return directory.rpartition("/")[2] == "__pycache__" and _BYTECODE.fullmatch(name) is not None
 
 
 def recorded(distribution: InstalledDistribution) -> Iterator[tuple[str, RecordEntry]]:

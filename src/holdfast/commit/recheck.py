@@ -17,6 +17,7 @@ import stat as modes
 from collections.abc import Iterable
 
 from holdfast import disk
+from holdfast.commit.paths import is_bytecode
 from holdfast.commit.rooms import Doors
 from holdfast.model.changes import (
     EntryKind,
@@ -32,14 +33,7 @@ from holdfast.model.target import Target
 
 RECORD_LIMIT = 64 * 1024 * 1024
 _INFO = ".dist-info"
-_BYTECODE = re.compile(r".*\.pyc(\.\d+)?")
-"""Cached bytecode, and the name under which the import system writes it before its rename."""
 _SEPARATORS = re.compile(r"[-_.]+")
-
-
-def is_bytecode(directory: str, name: str) -> bool:
-    """Whether a file in a directory is cached bytecode."""
-    return directory.rpartition("/")[2] == "__pycache__" and _BYTECODE.fullmatch(name) is not None
 
 
 def infos_by_project(target: Target) -> dict[str, set[Place]]:

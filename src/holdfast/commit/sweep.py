@@ -14,7 +14,7 @@ import stat as modes
 from contextlib import suppress
 
 from holdfast import disk
-from holdfast.commit.recheck import is_bytecode
+from holdfast.commit.paths import is_bytecode
 from holdfast.commit.rooms import Doors, Rooms
 from holdfast.model.changes import StagedChangeSet, Step, StepKind
 from holdfast.model.places import absolute

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from holdfast import disk
 from holdfast.commit.evidence import Evidence
 from holdfast.commit.journal import Journal
-from holdfast.commit.recheck import is_bytecode
+from holdfast.commit.paths import is_bytecode
 from holdfast.commit.rooms import Doors, Room, Rooms
 from holdfast.commit.steps import sync_touched
 from holdfast.model.changes import Step, StepKind
