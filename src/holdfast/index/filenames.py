@@ -6,29 +6,22 @@ Only as much as listings need; whether a wheel fits is decided by the rules of `
 from __future__ import annotations
 
 from functools import lru_cache
-from urllib.parse import unquote
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from holdfast.model.filenames import SDIST_SUFFIXES
+
 WHEEL = ".whl"
-SDISTS = (".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tar.xz", ".tar.lzma", ".tar.Z", ".tar")
 OTHERS = (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg", ".dumb")
 """Formats of old that still stand on index pages; nobody installs them."""
 
-_KNOWN = (WHEEL, *SDISTS, *OTHERS)
+_KNOWN = (WHEEL, *SDIST_SUFFIXES, *OTHERS)
 
 
 def is_distribution(filename: str) -> bool:
     """Whether a file name is one that an index page lists."""
     return filename.endswith(_KNOWN)
-
-
-def filename_of(url: str) -> str:
-    """The last component of a URL's path, decoded."""
-    path = url.partition("#")[0].partition("?")[0]
-    last = path.rpartition("/")[2]
-    return unquote(last) if "%" in last else last
 
 
 def is_reachable(url: str, page_url: str) -> bool:
@@ -59,7 +52,7 @@ def _parts(filename: str) -> tuple[str, str]:
     if filename.endswith(WHEEL):
         name, _, rest = filename.partition("-")
         return name, rest.partition("-")[0]
-    for suffix in SDISTS:
+    for suffix in SDIST_SUFFIXES:
         if filename.endswith(suffix):
             name, _, version = filename.removesuffix(suffix).rpartition("-")
             return name, version

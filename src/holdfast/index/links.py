@@ -17,9 +17,10 @@ from packaging.utils import NormalizedName
 from holdfast.events import Reporter, Warned
 from holdfast.fetch.http import ABSENT, Client
 from holdfast.fetch.local import path_of, read_file, url_of
-from holdfast.index.filenames import filename_of, is_distribution, project_of
+from holdfast.index.filenames import is_distribution, project_of
 from holdfast.index.pages import ACCEPT, JSON, local_files, parse_page, text_of
 from holdfast.index.simple_html import parse_links
+from holdfast.model.filenames import filename_of
 from holdfast.model.hashes import Hash
 from holdfast.model.release import ReleaseFile
 from holdfast.model.urls import printable_url

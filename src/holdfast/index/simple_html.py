@@ -11,9 +11,10 @@ from html import unescape
 from urllib.parse import urljoin
 
 from holdfast.errors import IntegrityError
-from holdfast.index.filenames import filename_of, is_distribution, is_reachable
+from holdfast.index.filenames import is_distribution, is_reachable
 from holdfast.index.page import Page, is_supported, status_of
 from holdfast.index.simple_json import unsupported
+from holdfast.model.filenames import filename_of
 from holdfast.model.hashes import Hash
 from holdfast.model.release import ReleaseFile
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from posixpath import basename
-from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from holdfast.model.filenames import SDIST_SUFFIXES
+
 BuildTag = tuple[int, str]
 NO_BUILD: BuildTag = (-1, "")
-SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".tar.Z")
 _PARTS = (2, 3)
 _SPLIT = 4
 """Name with version (and build), and three tags."""
@@ -71,11 +70,6 @@ def sdist_version(filename: str, name: str) -> Version | None:
                 if character == "-" and canonicalize_name(stem[:place]) == name:
                     return parse_version(stem[place + 1 :])
     return None
-
-
-def url_filename(url: str) -> str:
-    """The last part of a URL's path."""
-    return unquote(basename(urlsplit(url).path.rstrip("/")))
 
 
 class TagRanks:

@@ -10,13 +10,14 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from holdfast.events import Notice, ProjectConsidered, Reporter
+from holdfast.model.filenames import filename_of
 from holdfast.model.hashes import Hash
 from holdfast.model.installed import InstalledDistribution
 from holdfast.model.release import ProjectListing, ProjectStatus
 from holdfast.model.requirement import DirectUrl
 from holdfast.model.resolution import AlreadyInstalled, DirectWheel, IndexWheel
 from holdfast.resolve.candidates import Candidate, Standing
-from holdfast.resolve.filenames import split_wheel_name, url_filename
+from holdfast.resolve.filenames import split_wheel_name
 from holdfast.resolve.rules import FileRules, Fit, hashes_agree, hashes_to_verify
 from holdfast.resolve.source import PackageSource
 
@@ -97,7 +98,7 @@ class Releases:
         return self._directs[key]
 
     def _direct(self, name: NormalizedName, url: DirectUrl) -> Candidate | str:
-        filename = url_filename(url.url)
+        filename = filename_of(url.url)
         wheel = split_wheel_name(filename)
         version = self._rules.version(wheel.version) if wheel is not None else None
         if url.editable:

@@ -10,10 +10,11 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from holdfast.model.filenames import SDIST_SUFFIXES
 from holdfast.model.hashes import Hash
 from holdfast.model.release import ReleaseFile
 from holdfast.model.request import FormatControl
-from holdfast.resolve.filenames import SDIST_SUFFIXES, BuildTag, TagRanks, parse_version, split_wheel_name
+from holdfast.resolve.filenames import BuildTag, TagRanks, parse_version, split_wheel_name
 from holdfast.resolve.problem import Problem
 
 _DASHES = 4

@@ -8,10 +8,11 @@ import time
 import pytest
 
 from holdfast.errors import IntegrityError
-from holdfast.index.filenames import filename_of, is_distribution, project_of, version_of
+from holdfast.index.filenames import is_distribution, project_of, version_of
 from holdfast.index.page import Page, decode, encode
 from holdfast.index.simple_html import parse_html, parse_links
 from holdfast.index.simple_json import parse_json
+from holdfast.model.filenames import filename_of
 from holdfast.model.hashes import Hash
 from holdfast.model.release import ProjectStatus, ReleaseFile
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from packaging.utils import canonicalize_name
 
+from holdfast.model.filenames import filename_of
 from holdfast.model.hashes import Hash
 from holdfast.model.release import ReleaseFile
 from holdfast.model.request import FormatControl, ResolvePolicy
-from holdfast.resolve.filenames import TagRanks, sdist_version, split_wheel_name, url_filename
+from holdfast.resolve.filenames import TagRanks, sdist_version, split_wheel_name
 from holdfast.resolve.problem import Problem
 from holdfast.resolve.rules import FileRules, Fit, PythonRule, Refusal, hashes_agree, hashes_to_verify
 from tests.support.package_world import MARKERS, TAGS, PackageWorld, digest
@@ -114,7 +115,7 @@ def test_an_sdist_tells_its_version(filename: str, version: str | None) -> None:
 
 def test_a_url_tells_its_file_name() -> None:
     assert (
-        url_filename("https://x.test/a/demo-1.0%2Blocal-py3-none-any.whl?token=1") == "demo-1.0+local-py3-none-any.whl"
+        filename_of("https://x.test/a/demo-1.0%2Blocal-py3-none-any.whl?token=1") == "demo-1.0+local-py3-none-any.whl"
     )
     assert split_wheel_name("demo-1.0.whl") is None
 
