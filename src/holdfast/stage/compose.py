@@ -192,6 +192,8 @@ class _Layout:
             self._named[scheme, parent] = named
             self._refuse_other_info(*named)
         key, inside = named[0], named[1] + base
+        if not named[1] and base.lower().endswith(".dist-info"):  # a plain file of that name
+            self._refuse_other_info(key, base)
         if inside.startswith(".holdfast"):
             self._refuse_own_names(key, inside)
         if (key, inside) in self._occupied:

@@ -169,6 +169,10 @@ def test_one_place_named_by_two_members_is_shared_when_equal_and_refused_when_no
             WheelSpec(name="bad", version="1", data={"data/lib/python3.12/site-packages/b-1.dist-info/METADATA": ""}),
             r"files for 'b-1\.dist-info', which is another distribution's",
         ),
+        (
+            WheelSpec(name="bad", version="1", data={"data/lib/python3.12/site-packages/B-1.dist-INFO": ""}),
+            r"files for 'B-1\.dist-INFO', which is another distribution's",
+        ),
         (WheelSpec(name="bad", version="1", files={".holdfast.lock": ""}), "how holdfast names its own"),
         (WheelSpec(name="bad", version="1", files={f".holdfast-{'0' * 32}/journal": ""}), "how holdfast names its own"),
         (WheelSpec(name="bad", version="1", data={"data/bin": ""}), "brings a file where .*/v/bin is"),
