@@ -127,7 +127,8 @@ def read_scripts(data: bytes) -> tuple[ScriptEntryPoint, ...]:
     Raises:
         WheelFault: The file cannot be read, or an entry would lead elsewhere.
     """
-    parser = _CaseKeepingParser(delimiters=("=",), strict=False, interpolation=None)
+    # No section can be named "", so none is merged into the others, as [DEFAULT] would be.
+    parser = _CaseKeepingParser(delimiters=("=",), strict=False, interpolation=None, default_section="")
     try:
         parser.read_string(data.decode("utf-8"))
     except (UnicodeDecodeError, configparser.Error) as error:

@@ -12,6 +12,7 @@ from holdfast.events import Event, Warned
 from holdfast.model.stored import StoredWheel
 from holdfast.model.target import SchemeKey
 from holdfast.store import keys, sweep
+from holdfast.store.contents import read_scripts
 from holdfast.store.wheels import WheelStore
 from tests.support.wheels import WheelSpec, build_wheel
 
@@ -312,3 +313,8 @@ def test_in_a_shared_cache_the_others_are_believed_but_not_linked_to(world: Worl
     found = world.open().get(world.sha256)
     assert found is not None
     assert not found.linkable
+
+
+def test_a_default_section_is_one_like_any_other() -> None:
+    data = b"[DEFAULT]\nstray = some:main\n[console_scripts]\nsome = some:main\n"
+    assert [each.name for each in read_scripts(data)] == ["some"]
