@@ -17,20 +17,20 @@ import stat as modes
 from holdfast.disk import calls
 
 _REGULAR = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class NotRegularError(OSError):
     """What lies there is not a regular file (errno EINVAL)."""
 
 
-def open_dir(path: str, *, dir_fd: int | None = None, follow: bool = False) -> int:
-    """Open a directory for reading and as ``dir_fd``; a symlink as last component only with ``follow``.
+def open_dir(path: str, *, dir_fd: int | None = None) -> int:
+    """Open a directory for reading and as ``dir_fd``; never through a symlink as last component.
 
     Raises:
         NotADirectoryError: It is something else, or a symlink.
     """
-    return calls.current.open(path, _DIRECTORY if follow else _DIRECTORY | os.O_NOFOLLOW, dir_fd=dir_fd)
+    return calls.current.open(path, _DIRECTORY, dir_fd=dir_fd)
 
 
 def open_regular(path: str, *, write: bool = False, dir_fd: int | None = None) -> int:

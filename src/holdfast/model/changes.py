@@ -187,16 +187,9 @@ class ChangeSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagedChangeSet:
-    """A change set whose ``new/`` is filled and synced: the only thing that can be executed.
-
-    Attributes:
-        transaction_id: Of the transaction directory that holds it.
-        bytes_staged: What it wrote or linked.
-    """
+    """A change set whose ``new/`` is filled and synced: the only thing that can be executed."""
 
     changes: ChangeSet
-    transaction_id: str
-    bytes_staged: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

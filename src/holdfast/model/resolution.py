@@ -15,10 +15,9 @@ from holdfast.model.requirement import DirectUrl, Requirement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexWheel:
-    """A wheel that an index or find-links offers. ``tag_rank``: 0 is the best tag of the target."""
+    """A wheel that an index or find-links offers."""
 
     file: ReleaseFile
-    tag_rank: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,6 @@ class Manifest:
         purelib: Root-Is-Purelib.
         files: Sorted by member.
         scripts: Entry points that become scripts.
-        requires_dist: Raw Requires-Dist lines (to verify sidecars and ranges against).
         metadata_sha256: Hex digest of the METADATA file's bytes.
     """
 
@@ -70,7 +69,6 @@ class Manifest:
     purelib: bool
     files: tuple[WheelFile, ...]
     scripts: tuple[ScriptEntryPoint, ...]
-    requires_dist: tuple[str, ...]
     metadata_sha256: str
 
 

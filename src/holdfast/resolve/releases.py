@@ -88,7 +88,7 @@ class Releases:
         allowed, file = self._hashes.get(name), fit.file
         if allowed:
             file = replace(file, hashes=hashes_to_verify(file.hashes, allowed))
-        return Candidate(version=fit.version, source=IndexWheel(file=file, tag_rank=fit.rank), standing=standing)
+        return Candidate(version=fit.version, source=IndexWheel(file=file), standing=standing)
 
     def direct(self, name: NormalizedName, url: DirectUrl) -> Candidate | str:
         """The one release that a URL leads to, or why it leads to none."""

@@ -68,7 +68,7 @@ def fill(
         if project.new is not None:
             version = project.new[0].path.removesuffix(".dist-info").rpartition("-")[2]
             reporter.emit(DistributionStaged(name=project.name, version=version))
-    return StagedChangeSet(changes=changes, transaction_id=tx.id, bytes_staged=staged)
+    return StagedChangeSet(changes=changes)
 
 
 class _Filler:

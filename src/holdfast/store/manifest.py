@@ -31,7 +31,6 @@ def to_bytes(manifest: Manifest) -> bytes:
         "version": str(manifest.version),
         "info": manifest.info_name,
         "purelib": manifest.purelib,
-        "requires": manifest.requires_dist,
         "metadata": manifest.metadata_sha256,
         "scripts": [[each.name, each.module, each.attribute, each.gui] for each in manifest.scripts],
         "files": [
@@ -82,7 +81,6 @@ def from_bytes(data: bytes) -> Manifest | None:
                 ScriptEntryPoint(name=name, module=module, attribute=attribute, gui=gui)
                 for name, module, attribute, gui in loaded["scripts"]
             ),
-            requires_dist=tuple(loaded["requires"]),
             metadata_sha256=loaded["metadata"],
         )
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, InvalidVersion, RecursionError):

@@ -83,7 +83,6 @@ def unpack(
         purelib=wheel.purelib,
         files=writer.write(places),
         scripts=scripts,
-        requires_dist=tuple(requirement.text for requirement in metadata.requires),
         metadata_sha256=hashlib.sha256(data).hexdigest(),
     )
     return made, rows is not None and not writer.forgiven

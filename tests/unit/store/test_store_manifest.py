@@ -38,7 +38,6 @@ MANIFEST = st.builds(
     scripts=st.lists(
         st.builds(ScriptEntryPoint, name=st.text(), module=st.text(), attribute=st.text(), gui=st.booleans())
     ).map(tuple),
-    requires_dist=st.lists(st.text()).map(tuple),
     metadata_sha256=st.text(),
 )
 SOME = Manifest(
@@ -50,7 +49,6 @@ SOME = Manifest(
     purelib=True,
     files=(WheelFile(member="x.py", scheme=SchemeKey.PURELIB, path="x.py", size=1, digest="d"),),
     scripts=(),
-    requires_dist=(),
     metadata_sha256="",
 )
 
