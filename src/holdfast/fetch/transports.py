@@ -49,10 +49,14 @@ class Transports:
             return self._stop
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, for good: a request of a thread that was left behind is told to end, not retried."""
         with self._lock:
+            self._stop.set()
             pools = list(self._pools.values())
             self._pools.clear()
+            sockets = list(self._sockets)
+        for connection in sockets:
+            _shut(connection)
         for pool in pools:
             pool.close()
 

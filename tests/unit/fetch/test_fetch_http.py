@@ -282,6 +282,23 @@ def test_leaving_with_an_error_ends_what_is_under_way(index: Index) -> None:
     assert time.monotonic() - began < 5
 
 
+def test_a_request_that_outlives_its_client_ends_without_a_word(index: Index) -> None:
+    index.on("/slow/*", Delay(seconds=30))
+    heard, pool = Heard(), Pool(4, "test")
+    client = Client(QUICK, reporter=heard)
+    tasks = [pool.submit(partial(client.get, f"{index.root}/slow/{number}")) for number in range(4)]
+    while len(index.requests) < 4:
+        time.sleep(0.01)
+    client.close()
+    for task in tasks:
+        with pytest.raises(Cancelled):
+            task.result()
+    with pytest.raises(Cancelled):
+        client.get(f"{index.root}/busy/")
+    assert pool.close()
+    assert not heard.events
+
+
 def test_a_proxy_is_used_and_bypassed(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     index.add(pkg("a"))
     url = f"{index.url}a/"
