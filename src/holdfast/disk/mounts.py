@@ -34,6 +34,11 @@ class FileSystem:
         """Whether syncing is in vain: memory, or overlay that was mounted ``volatile``."""
         return self.type in {"tmpfs", "ramfs"} or (self.type == "overlay" and "volatile" in self.options)
 
+    @property
+    def locks_are_here(self) -> bool:
+        """Whether this kernel knows of every flock in it: nobody else can have it mounted."""
+        return self.type in {"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:

@@ -22,8 +22,6 @@ from holdfast.model.owner import RECORD_LIMIT, OwnerRecord, ProcessSight, Verdic
 from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
 
 _SHOWN = 100
-_OF_THIS_MACHINE = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay"})
-"""File systems whose flocks are known to this kernel, every one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +111,7 @@ def verdict(sight: Held) -> Verdict:
 
 def _is_free(path: str) -> bool:
     """Whether nobody has flocked a record, on a file system where that says something. Busy never proves life."""
-    if disk.filesystem(path).type not in _OF_THIS_MACHINE:
+    if not disk.filesystem(path).locks_are_here:
         return False
     try:
         fd = disk.open_regular(path)

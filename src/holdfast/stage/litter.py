@@ -22,7 +22,7 @@ from holdfast.model.owner import OwnerRecord, Verdict
 from holdfast.model.target import SchemeKey, Target
 from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
 from holdfast.stage import tidy
-from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict, verdict_by_id
+from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict_by_id, verdict_in
 from holdfast.stage.workarea import temporary_directories, temporary_prefix
 
 _WITH_SIBLINGS = {key.value: key for key in (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)}
@@ -119,7 +119,7 @@ def _judge(place: str, name: str, identifier: str, *, private: bool) -> tuple[Ow
             if owner is not None and owner.id != identifier:
                 owner = None
             return owner, _is_litter(
-                fd, place, name, verdict(owner) if owner else verdict_by_id(identifier), private=private
+                fd, place, name, verdict_in(fd, owner) if owner else verdict_by_id(identifier), private=private
             )
         finally:
             disk.close(fd)

@@ -5,7 +5,8 @@ nothing waited for.
 
 **On crash**: the record stays, and names a process that is gone.
 
-**Limits**: only processes of the same boot and pid namespace can be judged; of others `Verdict.UNKNOWN` is said.
+**Limits**: of processes of another boot, or of another pid namespace where a flock does not tell, `Verdict.UNKNOWN` is
+said.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 import zlib
 
 from holdfast import disk
-from holdfast.model.owner import RECORD_LIMIT, LockMode, OwnerRecord, ProcessSight, Verdict, judge
+from holdfast.model.owner import RECORD_LIMIT, LockMode, OwnerRecord, ProcessSight, Verdict, judge, rings_here
 
 OWNER_NAME = "owner"
 """The record's file in a transaction directory and in a work area."""
@@ -96,6 +97,25 @@ def verdict(record: OwnerRecord) -> Verdict:
         pid_namespace=disk.pid_namespace(),
         sight=ProcessSight(exists=seen.exists, state=seen.state, started=seen.started),
     )
+
+
+def verdict_in(directory_fd: int, record: OwnerRecord) -> Verdict:
+    """The same, by the flock of the record in a directory too, if its owner is hidden in another pid namespace."""
+    judged = verdict(record)
+    if not rings_here(record, boot=disk.boot_id(), pid_namespace=disk.pid_namespace()):
+        return judged
+    if not disk.filesystem(f"/proc/self/fd/{directory_fd}").locks_are_here:
+        return judged
+    try:
+        fd = disk.open_regular(OWNER_NAME, dir_fd=directory_fd)
+    except OSError:
+        return judged
+    try:
+        return Verdict.DEAD if disk.try_flock(fd) else judged
+    except OSError:
+        return judged
+    finally:
+        disk.close(fd)
 
 
 def touch_owner(directory: str) -> None:

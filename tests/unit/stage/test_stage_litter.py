@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from holdfast import disk
 from holdfast.envlock import acquire
-from holdfast.model.owner import OwnerRecord, Verdict
+from holdfast.model.owner import LockMode, OwnerRecord, Verdict
 from holdfast.model.request import LockSettings
 from holdfast.model.target import Target
 from holdfast.model.transaction import LOCK_NAME, is_transaction_name
@@ -108,6 +110,19 @@ def bare(place: str, identifier: str) -> str:
     path = os.path.join(place, f".holdfast-{identifier}")
     os.mkdir(path)
     return path
+
+
+@pytest.mark.parametrize("mode", [LockMode.FLOCK, LockMode.MARKER])
+def test_who_is_hidden_in_another_namespace_is_dead_when_nobody_has_flocked_his_record(
+    target: Target, mode: LockMode
+) -> None:
+    if not disk.filesystem(target.root).locks_are_here:
+        pytest.skip("the file system of the temporary directory is not one of those whose flock tells")
+    path = plant_transaction(target.scheme.purelib, replace(dead_owner(), pid_namespace=1, mode=mode))
+    with open(os.path.join(path, "owner"), "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert sweep(target) == ()
+    assert sweep(target) == ((path,) if mode is LockMode.FLOCK else ())
 
 
 def test_without_a_record_its_id_tells_who_made_it(target: Target) -> None:
