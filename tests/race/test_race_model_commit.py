@@ -117,7 +117,6 @@ def test_who_dies_on_another_host_is_taken_over(mode: LockMode) -> None:
     assert found.violation is None, str(found)
 
 
-@pytest.mark.xfail(strict=False, reason="the fence is being built: issue 4")
 @pytest.mark.parametrize("mode", MODES)
 def test_who_is_stopped_on_another_host_is_fenced(mode: LockMode) -> None:
     bounds = Bounds(preemptions=0, faults=1, kinds=STOPS)
@@ -125,7 +124,6 @@ def test_who_is_stopped_on_another_host_is_fenced(mode: LockMode) -> None:
     assert found.violation is None, str(found)
 
 
-@pytest.mark.xfail(strict=False, reason="a survey made in the middle of a commit that is taken back is believed")
 def test_what_was_seen_in_the_middle_of_a_commit_is_not_believed_when_that_is_taken_back() -> None:
     """One dies between two steps; the other looks at the target then, recovers, and commits what it made of that."""
     bounds = Bounds(preemptions=0, faults=1, kinds=DEATHS)
@@ -134,7 +132,6 @@ def test_what_was_seen_in_the_middle_of_a_commit_is_not_believed_when_that_is_ta
 
 
 @pytest.mark.exhaustive
-@pytest.mark.xfail(strict=False, reason="a survey made in the middle of a commit that is taken back is believed")
 def test_what_was_seen_in_the_middle_of_a_commit_is_not_believed_when_a_signal_stops_that() -> None:
     what, bounds = "two upgrades, staging included, one stopped, 2 preemptions", Bounds(preemptions=2)
     found = explored(what, PAIRS["two upgrades"], bounds, MODES[0], whole=True, stops=3)
@@ -142,7 +139,6 @@ def test_what_was_seen_in_the_middle_of_a_commit_is_not_believed_when_a_signal_s
 
 
 @pytest.mark.parametrize("stops", [0, 2])
-@pytest.mark.xfail(strict=False, reason="what keep_old linked looks foreign once the other commit removed its twin")
 def test_a_command_that_a_signal_stops_leaves_nothing(stops: int) -> None:
     """Between its release and its end another one replaces the file that it had linked into ``old/``."""
     what, bounds = f"two upgrades, one stopped after {stops} steps", Bounds(preemptions=1)

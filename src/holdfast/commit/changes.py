@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from holdfast.commit.clashes import Settled, Settlement
 from holdfast.commit.layout import Move, lay_out
 from holdfast.commit.order import in_order
-from holdfast.commit.paths import Names
+from holdfast.commit.paths import Names, is_bytecode
 from holdfast.commit.questions import leaving, order_of, questions, staying
 from holdfast.model.changes import (
     ChangeSet,
@@ -83,6 +83,7 @@ def compute_changes(  # noqa: PLR0917 - six nouns that arrive in the order in wh
             *_expected_infos({*order, *_sharing(settled)}, installed, target),
             *(each for move, _ in moves for each in _expected(move, survey, scheme)),
             *(ExpectFile(place=place_of(scheme, path)) for path in settled.kept),
+            *_expected_missing(settled, [move for move, _ in moves], survey, scheme),
         ),
         steps=tuple(
             Step(
@@ -181,3 +182,19 @@ def _expected(move: Move, survey: Survey, scheme: Scheme) -> Iterator[Expectatio
         yield ExpectFile(place=place_of(scheme, move.path))
     elif Names(survey).kind(move.path) is None:
         yield ExpectAbsent(place=place_of(scheme, move.path))
+
+
+def _expected_missing(
+    settled: Settled, moves: Iterable[Move], survey: Survey, scheme: Scheme
+) -> Iterator[ExpectAbsent]:
+    """A file that should leave and is not there must stay away.
+
+    Who looked while somebody else's commit was under way has seen a target that is gone once that is taken back.
+    """
+    names = Names(survey)
+    looked = {directory for move in moves for directory in move.looked}
+    for path in settled.going:
+        directory, _, name = path.rpartition("/")
+        known = directory in looked or path in settled.coming or is_bytecode(directory, name)
+        if not known and names.kind(path) is None:
+            yield ExpectAbsent(place=place_of(scheme, path))

@@ -28,7 +28,7 @@ from holdfast import disk
 from holdfast.commit.journal import JOURNAL_LIMIT, Journal, journal_of, to_bytes, write_journal
 from holdfast.commit.recheck import recheck
 from holdfast.commit.rooms import JOURNAL, Doors, Rooms
-from holdfast.commit.steps import identities_of, keep_old, perform, sync_touched
+from holdfast.commit.steps import forget_old, identities_of, keep_old, perform, sync_touched
 from holdfast.commit.undo import undo
 from holdfast.envlock.held import HeldLock
 from holdfast.errors import CommitError, HoldfastError, InterruptedTransactionError
@@ -114,6 +114,16 @@ class _Commit:
         self._synced = 0.0
 
     def run(self, stop: Callable[[], bool]) -> CommitOutcome:
+        try:
+            outcome = self._run(stop)
+        except CommitError:
+            forget_old(self._changes.steps, self._rooms)
+            raise
+        if isinstance(outcome, Moved):
+            forget_old(self._changes.steps, self._rooms)
+        return outcome
+
+    def _run(self, stop: Callable[[], bool]) -> CommitOutcome:
         prepared = self._prepare()
         if isinstance(prepared, Moved):
             return prepared

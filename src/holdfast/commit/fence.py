@@ -41,6 +41,7 @@ from holdfast.model.transaction import (
 DEAD_NAME = "dead"
 """In the holder's directory: what was taken and needs no recovery (any more); it goes with it."""
 _OWNER = "owner"
+_MADE = "made"
 _MARKS = (BROKEN_NAME, JOURNAL, TAKEN_NAME)
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 _TRIES = 1000
@@ -212,28 +213,45 @@ def _rotate(path: str, suffix: str, held: HeldLock, *, deep: bool) -> None:
             try:
                 for name in disk.listdir(fd):
                     if name == kind or (name.startswith(f"{kind}-") and name != kind + suffix):
-                        _drain(name, fd, fresh, held, deep=deep)
+                        _drain(name, fd, fresh, held, forge=_Forge(fd=fd, name=_MADE + suffix) if deep else None)
             finally:
                 disk.close(fresh)
     finally:
         disk.close(fd)
 
 
-def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, deep: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Forge:
+    """Where directories are made: they come to their place with their rights, whenever this process dies."""
+
+    fd: int
+    name: str
+
+    def make(self, name: str, dir_fd: int, model: os.stat_result) -> None:
+        """Make one with the rights of its model; it may be there already."""
+        if disk.lexists(name, dir_fd=dir_fd):
+            return
+        with suppress(FileNotFoundError):  # an error came between, when this was tried before
+            disk.rmdir(self.name, dir_fd=self.fd)
+        _make(self.name, self.fd, like=model)
+        disk.rename(self.name, name, src_dir_fd=self.fd, dst_dir_fd=dir_fd)
+
+
+def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, forge: _Forge | None) -> None:
     """Move everything in a directory into another and remove it, again until it is gone.
 
-    With ``deep``, directories in it as well: an undo may hold a descriptor to one of them.
+    With a ``forge``, directories in it as well: an undo may hold a descriptor to one of them.
     """
     for _ in range(_TRIES):
         source = disk.open_dir(name, dir_fd=dir_fd)
         try:
             for entry in disk.scandir(source):
                 held.refresh()
-                if deep and entry.is_dir(follow_symlinks=False):
-                    _make(entry.name, to, like=disk.lstat(entry.name, dir_fd=source))
+                if forge and entry.is_dir(follow_symlinks=False):
+                    forge.make(entry.name, to, disk.lstat(entry.name, dir_fd=source))
                     below = disk.open_dir(entry.name, dir_fd=to)
                     try:
-                        _drain(entry.name, source, below, held, deep=True)
+                        _drain(entry.name, source, below, held, forge=forge)
                     finally:
                         disk.close(below)
                 else:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import errno
 import stat as modes
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from holdfast import disk
 from holdfast.commit.journal import Identity
@@ -47,6 +48,18 @@ def keep_old(steps: Iterable[Step], doors: Doors, rooms: Rooms, *, between: Call
             else:
                 linked.add(step.n)
     return frozenset(linked)
+
+
+def forget_old(steps: Iterable[Step], rooms: Rooms) -> None:
+    """Unlink what `keep_old` linked, while the lock is held and nothing is changed (or everything taken back).
+
+    Later, when somebody else has replaced such a file, its second name would look like the only one of a foreign file.
+    """
+    for step in steps:
+        if step.kind is StepKind.REPLACE:
+            room = rooms.of_place(step.place).old
+            with suppress(OSError):  # not linked, or taken back by a rename
+                disk.unlink(str(step.n), dir_fd=room)
 
 
 def identities_of(steps: Iterable[Step], rooms: Rooms) -> dict[int, Identity]:
