@@ -20,12 +20,12 @@ from __future__ import annotations
 
 import errno
 import os
-import stat as modes
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from holdfast import disk
+from holdfast.commit.making import Forge, make
 from holdfast.commit.rooms import JOURNAL, NEW, OLD, locate_room
 from holdfast.envlock.held import HeldLock
 from holdfast.model.owner import RECORD_LIMIT, OwnerRecord
@@ -112,7 +112,7 @@ def put_away(taken: Taken, held: HeldLock) -> None:
         path = os.path.join(directory.path, TAKEN_NAME, taken.id)
         if disk.lexists(path):
             place = os.path.join(directory.path, DEAD_NAME)
-            _make(place, None)
+            make(place, None)
             disk.rename(path, os.path.join(place, taken.id))
         with suppress(OSError):  # there is none, or there are others
             disk.rmdir(os.path.join(directory.path, TAKEN_NAME))
@@ -133,7 +133,7 @@ def _take(identifier: str, held: HeldLock) -> list[str]:
         path = os.path.join(place, identifier)
         source = os.path.join(directory.parent, name)
         if disk.lexists(source):
-            _make(place, None)
+            make(place, None)
             try:
                 disk.rename(source, path)
             except OSError as error:
@@ -208,36 +208,19 @@ def _rotate(path: str, suffix: str, held: HeldLock, *, deep: bool) -> None:
     fd = disk.open_dir(path)
     try:
         for kind in (NEW, OLD):
-            _make(kind + suffix, fd)
+            make(kind + suffix, fd)
             fresh = disk.open_dir(kind + suffix, dir_fd=fd)
             try:
                 for name in disk.listdir(fd):
                     if name == kind or (name.startswith(f"{kind}-") and name != kind + suffix):
-                        _drain(name, fd, fresh, held, forge=_Forge(fd=fd, name=_MADE + suffix) if deep else None)
+                        _drain(name, fd, fresh, held, forge=Forge(fd=fd, name=_MADE + suffix) if deep else None)
             finally:
                 disk.close(fresh)
     finally:
         disk.close(fd)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Forge:
-    """Where directories are made: they come to their place with their rights, whenever this process dies."""
-
-    fd: int
-    name: str
-
-    def make(self, name: str, dir_fd: int, model: os.stat_result) -> None:
-        """Make one with the rights of its model; it may be there already."""
-        if disk.lexists(name, dir_fd=dir_fd):
-            return
-        with suppress(FileNotFoundError):  # an error came between, when this was tried before
-            disk.rmdir(self.name, dir_fd=self.fd)
-        _make(self.name, self.fd, like=model)
-        disk.rename(self.name, name, src_dir_fd=self.fd, dst_dir_fd=dir_fd)
-
-
-def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, forge: _Forge | None) -> None:
+def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, forge: Forge | None) -> None:
     """Move everything in a directory into another and remove it, again until it is gone.
 
     With a ``forge``, directories in it as well: an undo may hold a descriptor to one of them.
@@ -266,22 +249,6 @@ def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, forge: _Forge | N
         else:
             return
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
-
-
-def _make(name: str, dir_fd: int | None, *, like: os.stat_result | None = None) -> None:
-    """Make a directory with the rights of another one (of its parent); it may be there already."""
-    try:
-        disk.mkdir(name, 0o700, dir_fd=dir_fd)
-    except FileExistsError:
-        return
-    fd = disk.open_dir(name, dir_fd=dir_fd)
-    try:
-        model = like or (disk.stat(os.path.dirname(name)) if dir_fd is None else disk.fstat(dir_fd))
-        with suppress(OSError):  # the group is a help to others; root_squash and user namespaces refuse it
-            disk.fchown(fd, -1, model.st_gid)
-        disk.fchmod(fd, modes.S_IMODE(model.st_mode))
-    finally:
-        disk.close(fd)
 
 
 def _names(path: str) -> list[str]:
