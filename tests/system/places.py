@@ -95,9 +95,10 @@ class Place:
 
 def made_of(place: Place) -> set[str]:
     """The directories of the scheme, and what leads to them: they stay, as with pip."""
-    parents = {os.path.dirname(place.scripts), place.site}
+    above = os.path.dirname(place.scripts)
+    parents = {above, os.path.dirname(above), place.site}  # Debian's headers lie beside ``local``
     headers = {os.path.join(parent, "include", *below) for parent in parents for below in HEADERS}
-    return headers | {str(above) for path in (place.site, place.scripts) for above in (Path(path), *Path(path).parents)}
+    return headers | {str(each) for path in (place.site, place.scripts) for each in (Path(path), *Path(path).parents)}
 
 
 def said(place: Place, script: str) -> str:

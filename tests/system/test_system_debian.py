@@ -26,6 +26,7 @@ SUITE, PACKAGES = "bookworm", "python3,python3-venv,python3-pip,git,ca-certifica
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 TARBALL = "TESTS_DEBIAN_TARBALL"
 """Environment variable: where the fresh Debian is kept from one run to the next; unset: it is made each time."""
+PIP_WITHOUT_LOCAL = (26, 3)
 
 
 @pytest.fixture
@@ -60,8 +61,8 @@ def in_prefix(base: str, minor: str) -> Place:
         base=base,
         args=("--python", DEBIAN, "--prefix", prefix),
         python=DEBIAN,
-        site=f"{prefix}/local/lib/python{minor}/dist-packages",
-        scripts=f"{prefix}/local/bin",
+        site=f"{prefix}/lib/python{minor}/site-packages",
+        scripts=f"{prefix}/bin",
         peer=("--prefix", prefix),
     )
 
@@ -70,6 +71,8 @@ def in_prefix(base: str, minor: str) -> Place:
 def test_debians_python_installs_where_its_pip_does(
     sandbox: Sandbox, minor: str, pip: Peer, tmp_path: Path, make: Callable[[str, str], Place]
 ) -> None:
+    if make is in_prefix and pip.version < PIP_WITHOUT_LOCAL:
+        pytest.skip(f"pip {pip.version} puts what has a prefix into local/ below it")
     links = build_links(str(tmp_path / "links"))
     ours, theirs = make(base_of(tmp_path, "ours"), minor), make(base_of(tmp_path, "theirs"), minor)
     assert_as_pip_does(ours, theirs, sandbox, links, pip)
@@ -79,8 +82,11 @@ def test_debians_python_installs_where_its_pip_does(
     assert {entry.kind for entry in snapshot(ours.base).values()} == {"dir"}
 
 
-def test_debians_python_compiles_into_an_image(sandbox: Sandbox, minor: str, tmp_path: Path) -> None:
-    place = in_image(base_of(tmp_path, "ours"), minor)
+@pytest.mark.parametrize("make", [in_image, in_prefix], ids=["image", "prefix"])
+def test_debians_python_compiles_elsewhere_too(
+    sandbox: Sandbox, minor: str, tmp_path: Path, make: Callable[[str, str], Place]
+) -> None:
+    place = make(base_of(tmp_path, "ours"), minor)
     install(sandbox, place, build_links(str(tmp_path / "links")), "--compile-bytecode", "native")
     assert os.listdir(f"{place.site}/native/__pycache__") == [f"__init__.cpython-{minor.replace('.', '')}.pyc"]
     assert verify_record(place.site) == ()

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from holdfast.model.target import Interpreter, Scheme
 from holdfast.target.schemes import below
 
-FORMAT = 1
+FORMAT = 2
 _MESSAGE_LIMIT = 64 * 1024
 
 

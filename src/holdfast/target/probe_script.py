@@ -61,7 +61,7 @@ def prefix_scheme(base: str | None) -> dict[str, str]:
     modern = sys.version_info >= (3, 10)
     if getattr(sysconfig, "_PIP_USE_SYSCONFIG", modern) or sys.version_info >= (3, 12):
         name = preferred("prefix", "posix_prefix")
-        if base and name == "osx_framework_library":
+        if base and name in ("osx_framework_library", "posix_local"):  # they are of the system's own prefix alone
             name = "posix_prefix"
         scheme = from_sysconfig(name, base)
     else:
