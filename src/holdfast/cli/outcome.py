@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 from holdfast.cli.command import Invocation
 from holdfast.cli.streams import remark, say, say_json
 from holdfast.model.outcome import InstallReport
-from holdfast.report.as_json import installation_report, result_json
 from holdfast.report.escape import printable
 from holdfast.report.text import change_lines, committed_line, result_lines, satisfied_lines
 
@@ -29,15 +26,22 @@ def tell(report: InstallReport, invocation: Invocation) -> int:
         if line is not None and invocation.verbosity > 0:
             remark((line,))
     if settings.flag("json"):
+        from holdfast.report.as_json import result_json  # noqa: PLC0415 - only when asked for
+
         say_json(result_json(report))
     elif destination != STDOUT and not invocation.quiet:
         say((*satisfied_lines(report), *result_lines(report)))
     if destination is not None:
-        _write_report(json.dumps(installation_report(report), indent=2) + "\n", destination)
+        _write_report(report, destination)
     return WOULD_CHANGE if settings.flag("check") and report.actions else 0
 
 
-def _write_report(text: str, destination: str) -> None:
+def _write_report(report: InstallReport, destination: str) -> None:
+    import json  # noqa: PLC0415 - only when asked for
+
+    from holdfast.report.as_json import installation_report  # noqa: PLC0415 - as above
+
+    text = json.dumps(installation_report(report), indent=2) + "\n"
     if destination == STDOUT:
         say((text.rstrip("\n"),))
         return

@@ -11,7 +11,6 @@ from holdfast.flows.session import Session
 from holdfast.flows.settled import read_settled, with_all_records
 from holdfast.flows.signals import Signals
 from holdfast.flows.world import World, facts_of, open_world
-from holdfast.model.changes import Committed
 from holdfast.model.installed import InstalledState
 from holdfast.model.outcome import InstallReport
 from holdfast.model.request import InstallRequest
@@ -56,6 +55,7 @@ def install(request: InstallRequest, reporter: Reporter) -> InstallReport:
                 if request.dry_run or not plan.actions:
                     return report
                 from holdfast.flows.transact import carry_out  # noqa: PLC0415 - what is satisfied needs none of its rooms
+                from holdfast.model.changes import Committed  # noqa: PLC0415 - as above
 
                 outcome, stored = carry_out(plan, installed, world, session)
                 if isinstance(outcome, Committed):

@@ -7,7 +7,10 @@ import time
 from holdfast.errors import LockUnavailableError
 from holdfast.events import Detail
 from holdfast.flows.session import Session
-from holdfast.model.changes import Moved
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from holdfast.model.changes import Moved
 
 
 class Replanning:

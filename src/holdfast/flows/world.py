@@ -25,7 +25,6 @@ from holdfast.model.metadata import Metadata
 from holdfast.model.release import ProjectListing
 from holdfast.model.request import InstallRequest
 from holdfast.model.resolution import DirectWheel, IndexWheel
-from holdfast.model.stored import StoredWheel
 from holdfast.model.target import Target
 from holdfast.resolve.source import PackageSource
 from holdfast.store.facts import StoredFacts
@@ -35,6 +34,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from holdfast.fetch.http import Client
     from holdfast.index.finder import Finder
+    from holdfast.model.stored import StoredWheel
     from holdfast.store.wheels import WheelStore
 
 

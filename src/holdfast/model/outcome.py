@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from holdfast.model.changes import Committed
 from holdfast.model.plan import Action
 from holdfast.model.resolution import Resolution
-from holdfast.model.stored import StoredWheel
 from holdfast.model.target import Target
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # what is satisfied has neither
+    from holdfast.model.changes import Committed
+    from holdfast.model.stored import StoredWheel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

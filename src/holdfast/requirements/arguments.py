@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import unquote, urlsplit
-from urllib.request import pathname2url
+from urllib.parse import quote, unquote, urlsplit
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement
@@ -117,7 +116,7 @@ def _url_of_path(place: str, text: str, origin: str) -> str:
         raise UsageError(f"{_at(origin)}{without_credentials(text)} is not a wheel.", hint=hint)
     if not os.path.exists(path):
         raise UsageError(f"{_at(origin)}{path} does not exist.")
-    return f"file://{pathname2url(path)}"
+    return f"file://{quote(path)}"
 
 
 def _refuse_sources(url: str, text: str, origin: str, *, conditional: bool) -> None:
