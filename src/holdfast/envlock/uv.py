@@ -84,9 +84,11 @@ def look_again(root: str, first: UvTaken | UvAbsent) -> UvLock:
     if isinstance(first, UvTaken) and first.file == (status.st_dev, status.st_ino):
         return first
     second = take(root)
-    if isinstance(second, UvTaken):
+    if isinstance(second, UvAbsent) and not second.why:
+        return first
+    if not isinstance(second, UvBusy):
         give_back(first)
-    return first if isinstance(second, UvAbsent) and not second.why else second
+    return second
 
 
 def give_back(lock: UvTaken | UvAbsent) -> None:

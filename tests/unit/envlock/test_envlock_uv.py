@@ -15,6 +15,7 @@ import pytest
 
 from holdfast.disk import calls
 from holdfast.envlock import acquire
+from holdfast.envlock.uv import UvAbsent, UvTaken, look_again, take
 from holdfast.errors import LockUnavailableError
 from holdfast.events import Detail
 from holdfast.model.request import LockSettings
@@ -187,3 +188,14 @@ def test_a_symlink_in_its_place_is_not_followed(target: Target, tmp_path: Path) 
     os.symlink(tmp_path / "victim", os.path.join(target.root, ".lock"))
     with begin(target) as tx, acquire(tx, ONCE, Recorder()):
         assert not is_locked(str(tmp_path / "victim"))
+
+
+def test_a_lock_that_gave_way_to_something_else_is_given_back(target: Target, uv: str) -> None:
+    first = take(target.root)
+    assert isinstance(first, UvTaken)
+    os.rename(uv, f"{uv}.old")
+    os.symlink("nowhere", uv)
+    second = look_again(target.root, first)
+    assert isinstance(second, UvAbsent)
+    assert second.why
+    assert not is_locked(f"{uv}.old")
