@@ -21,7 +21,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.mark.parametrize("limit", [3, pytest.param(100_000, marks=pytest.mark.exhaustive)])
 def test_whatever_fails_is_taken_back_or_done(bench: Bench, limit: int) -> None:
-    tried = tuple(point for point in points(bench.calls, When.BEFORE) if not is_of_the_sweep(point))
+    tried = points(bench.calls, When.BEFORE)
     for number, fault in enumerate(("EIO", "ENOSPC", "ENOSPC+")):
         for point in share(tried[number:], limit):
             done = bench.faulty(point, fault)
@@ -50,11 +50,6 @@ def told(done: Completed, *, recovering: bool) -> None:
     assert lines[0].endswith(("failed. Nothing was changed.", "as before.", "nothing is lost."))
     assert len(lines) > 2
     assert lines[-1].startswith("Try: ")
-
-
-def is_of_the_sweep(point: Point) -> bool:
-    """An old version that cannot be deleted stays for a person to see, as a foreign file would."""
-    return not_removed(point) and point.call is not None and "/old/" in point.call.paths[0]
 
 
 def not_removed(point: Point) -> bool:

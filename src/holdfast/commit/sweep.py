@@ -1,11 +1,12 @@
 """After the release: delete the old versions that the commit moved to ``old/``, and only those.
 
 **Guarantees**: deletes what the RECORDs listed, and bytecode. What else is found (somebody wrote into a directory
-between the re-check and its rename) is put back if its place is free, else left and named.
+between the re-check and its rename) is put back if its place is free, else set aside in ``kept/`` and named.
 
 **On crash**: litter in a directory that names its dead owner.
 
-**Limits**: a foreign file whose directory left for good is put back into a directory that is made for it again.
+**Limits**: a foreign file whose directory left for good is put back into a directory that is made for it again. One
+that can neither be put back nor set aside, because the disk fails too, is lost with the transaction directory.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from contextlib import suppress
 
 from holdfast import disk
 from holdfast.commit.paths import is_bytecode
-from holdfast.commit.rooms import Doors, Rooms
+from holdfast.commit.rooms import Doors, Room, Rooms
 from holdfast.model.changes import StagedChangeSet, Step, StepKind
 from holdfast.model.places import absolute
 from holdfast.model.target import Target
-from holdfast.model.transaction import Transaction
+from holdfast.model.transaction import KEPT_NAME, Transaction
 
 
 def sweep(staged: StagedChangeSet, tx: Transaction, target: Target) -> tuple[str, ...]:
     """Empty ``old/``. Call it after the lock was given back, before the transaction directory goes.
 
     Returns:
-        Paths (where they belong in the target) that could not or may not be deleted and still lie in ``old/``.
+        Paths (where they belong in the target) that could not be deleted, or may not and lie in ``kept/`` now.
     """
     left: list[str] = []
     try:
@@ -58,9 +59,10 @@ class _Sweep:
             self._delete(n, room, self._path)
             return
         foreign = self._empty(n, room, "")
-        for below in foreign:
-            self._put_back(below, n, room, doors)
-        if foreign:
+        stuck = [below for below in foreign if not self._put_back(below, n, room, doors)]
+        if stuck:
+            self._keep(n, rooms.of_place(self._step.place))
+        elif foreign:
             with suppress(OSError):
                 _remove_empty(n, room)
 
@@ -97,8 +99,8 @@ class _Sweep:
         except OSError as error:
             self._left.append(f"{path}: {error.strerror}")
 
-    def _put_back(self, below: str, n: str, room: int, doors: Doors) -> None:
-        """Give a foreign file its place again, in a directory made for it if need be."""
+    def _put_back(self, below: str, n: str, room: int, doors: Doors) -> bool:
+        """Give a foreign file its place again, in a directory made for it if need be; False: it stays where it is."""
         source: list[int] = []
         destination: list[int] = []
         try:
@@ -109,9 +111,18 @@ class _Sweep:
             disk.rename_exclusive(last, last, src_dir_fd=source[-1], dst_dir_fd=destination[-1])
         except OSError as error:
             self._left.append(f"{self._path}/{below}: {error.strerror}")
+            return False
         finally:
             for fd in (*source, *destination):
                 disk.close(fd)
+        return True
+
+    def _keep(self, n: str, room: Room) -> None:
+        """Set aside what nobody may delete; everything else in the transaction directory goes."""
+        with suppress(FileExistsError):
+            disk.mkdir(KEPT_NAME, 0o700, dir_fd=room.own)
+        # DISK: foreign files in old/<n>, their places taken by others
+        disk.rename(n, f"{KEPT_NAME}/{n}", src_dir_fd=room.old, dst_dir_fd=room.own)
 
 
 def _down(opened: list[int], start: int, names: list[str], like: list[int] | None = None) -> None:

@@ -13,6 +13,9 @@ LOCK_NAME = ".holdfast.lock"
 BROKEN_NAME = "broken"
 """In a transaction directory: the record of its lock, which somebody broke who judged the owner dead."""
 
+KEPT_NAME = "kept"
+"""In a transaction directory: foreign files that could not be given back; nobody removes it but a person."""
+
 TAKEN_NAME = "taken"
 """In a transaction directory: the directories of dead transactions, on their way to be recovered by its owner."""
 

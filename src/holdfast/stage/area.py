@@ -25,7 +25,13 @@ from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.owner import LockMode, OwnerRecord
 from holdfast.model.places import place_of
 from holdfast.model.target import Scheme, SchemeKey, Target
-from holdfast.model.transaction import TAKEN_NAME, TRANSACTION_PREFIX, Transaction, TransactionDirectory
+from holdfast.model.transaction import (
+    KEPT_NAME,
+    TAKEN_NAME,
+    TRANSACTION_PREFIX,
+    Transaction,
+    TransactionDirectory,
+)
 from holdfast.stage import rights, tidy
 from holdfast.stage.owner import OWNER_NAME, new_id, this_process
 
@@ -140,8 +146,8 @@ class _Area:
 
     def _remove(self, path: str) -> None:
         try:
-            if not tidy.remove_own(path):
-                kept = os.path.join(path, tidy.KEPT_NAME)
+            if not tidy.remove(path):
+                kept = os.path.join(path, KEPT_NAME)
                 self._reporter.emit(Warned(text=f"{kept} holds files that no RECORD lists; they were not removed"))
         except OSError as error:
             self._reporter.emit(Warned(text=f"{path} could not be removed: {error.strerror or error}"))

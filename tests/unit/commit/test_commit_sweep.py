@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from holdfast.model.changes import Committed
 from tests.crash.world import Dist, change, scheme_at, tree_of
-from tests.support.faulty_disk import Call, FaultyDisk
+from tests.support.faulty_disk import Call, Fail, FaultyDisk, Point, When
 
 A = Dist(name="a", version="1", files={"a/__init__.py": "1", "a/deep/x.py": "x"})
 B = Dist(name="a", version="2", files={"a/__init__.py": "2"})
@@ -61,3 +62,31 @@ def test_bytecode_that_came_in_that_moment_goes_with_its_module(root: str) -> No
     with FaultyDisk(only=at_the_journal):
         assert isinstance(change(root, (A,), ()), Committed)
     assert files(root) == {}
+
+
+def test_a_file_whose_place_is_taken_is_set_aside(root: str) -> None:
+    site = scheme_at(root).purelib
+    foreign = f"{site}/a/deep/mine.txt"
+
+    def at_the_journal(call: Call) -> bool:
+        if call.paths and call.paths[-1].endswith("/journal"):
+            if call.name == "rename":
+                Path(foreign).write_bytes(b"mine")
+            elif call.name == "unlink":  # the new state is there: somebody takes the place
+                Path(f"{site}/a/deep").write_bytes(b"taken")
+        return False
+
+    with FaultyDisk(only=at_the_journal):
+        assert isinstance(change(root, (A,), (B,)), Committed)
+    kept = {path: data for path, data in files(root).items() if "/kept/" in path}
+    assert list(kept.values()) == [b"mine"]
+
+
+def test_what_cannot_be_deleted_at_once_is_no_foreign_file(root: str) -> None:
+    def of_the_sweep(call: Call) -> bool:
+        return call.name == "unlink" and "/old/" in call.paths[0]
+
+    with FaultyDisk(Point(n=0, when=When.BEFORE), Fail(number=errno.EIO), only=of_the_sweep) as disk:
+        assert isinstance(change(root, (A,), (B,)), Committed)
+    assert disk.fired
+    assert files(root) == tree_of((B,), scheme_at(root))

@@ -166,22 +166,18 @@ def test_a_journal_keeps_everything(target: Target, tmp_path: Path) -> None:
     assert not is_locked(os.path.join(tx.directories[0].path, "owner"))
 
 
-def test_links_in_old_go_and_foreign_files_in_old_stay(target: Target) -> None:
-    module = Path(target.scheme.purelib, "module.py")
-    module.touch()
+def test_what_the_sweep_set_aside_stays_and_everything_else_goes(target: Target) -> None:
     with begin(target) as tx:
-        os.link(module, os.path.join(tx.directories[0].path, "old", "0"))
-    assert os.listdir(target.scheme.purelib) == ["module.py"]
-    with begin(target) as tx:
-        os.makedirs(os.path.join(tx.directories[0].path, "old", "1", "deep"))
-        Path(tx.directories[0].path, "old", "1", "deep", "foreign").write_text("precious")
-    assert Path(tx.directories[0].path, "kept", "1", "deep", "foreign").read_text() == "precious"
+        for path in ("old/0/RECORD", "old/1/module.py", "kept/2/deep/foreign"):
+            os.makedirs(os.path.dirname(os.path.join(tx.directories[0].path, path)), exist_ok=True)
+            Path(tx.directories[0].path, path).write_text("precious")
+    assert Path(tx.directories[0].path, "kept", "2", "deep", "foreign").read_text() == "precious"
     assert sorted(os.listdir(tx.directories[0].path)) == ["kept", "owner"]
 
 
-def test_without_the_sweep_old_versions_are_no_foreign_files(target: Target) -> None:
+def test_old_versions_that_were_never_swept_go(target: Target) -> None:
     with begin(target) as tx:
-        for path in ("0/RECORD", "0/METADATA", "1/module.py"):
+        for path in ("0/RECORD", "1/module.py"):
             os.makedirs(os.path.dirname(os.path.join(tx.directories[0].path, "old", path)), exist_ok=True)
             Path(tx.directories[0].path, "old", path).touch()
     assert os.listdir(target.scheme.purelib) == []
