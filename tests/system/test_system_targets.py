@@ -323,6 +323,8 @@ MANAGED = "To install Python packages system-wide, ask the distribution.\n\nSee 
 
 def test_a_managed_system_is_left_alone_in_its_own_words(sandbox: Sandbox, links: str, tmp_path: Path) -> None:
     place = by_system(base_of(tmp_path, "ours"))
+    for directory in (place.site, place.scripts):  # Debian's lie in /usr/local, which is there on a real system
+        os.makedirs(directory, exist_ok=True)
     manage(os.path.join(place.base, "usr", "lib", f"python{MINOR}"), MANAGED)
     before = snapshot(place.base)
     line = ("--no-index", "--find-links", links, "native")
@@ -342,6 +344,8 @@ def test_a_managed_system_is_left_alone_in_its_own_words(sandbox: Sandbox, links
 
 def test_a_managed_system_does_not_keep_from_other_places(sandbox: Sandbox, links: str, tmp_path: Path) -> None:
     place = by_system(base_of(tmp_path, "ours"))
+    for directory in (place.site, place.scripts):  # Debian's lie in /usr/local, which is there on a real system
+        os.makedirs(directory, exist_ok=True)
     manage(os.path.join(place.base, "usr", "lib", f"python{MINOR}"), MANAGED)
     line = ("--no-index", "--find-links", links, "native", "--python", place.python)
     for option in ("--target", "--prefix", "--root"):
