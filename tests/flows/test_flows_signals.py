@@ -106,7 +106,8 @@ def test_handlers_are_put_back() -> None:
 def test_an_ignored_signal_stays_ignored() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with Signals():
+        with Signals() as signals:
             send(signal.SIGHUP)
+            assert signals.received is None
     finally:
         signal.signal(signal.SIGHUP, before)
