@@ -27,7 +27,7 @@ from holdfast.commit.rooms import JOURNAL, Doors, Rooms, locate_room
 from holdfast.commit.undo import undo
 from holdfast.envlock.held import HeldLock
 from holdfast.errors import InterruptedTransactionError, TargetError
-from holdfast.model.owner import RECORD_LIMIT, LockMode, OwnerRecord, ProcessSight, Verdict, judge
+from holdfast.model.owner import RECORD_LIMIT, LockMode, OwnerRecord, Verdict, judge
 from holdfast.model.target import SchemeKey, Target
 from holdfast.model.transaction import TAKEN_NAME, TRANSACTION_PREFIX, is_transaction_name
 
@@ -211,13 +211,7 @@ def _owner(path: str) -> OwnerRecord | None:
 def _verdict(owner: OwnerRecord | None) -> Verdict:
     if owner is None:
         return Verdict.UNKNOWN
-    seen = disk.sight(owner.pid)
-    return judge(
-        owner,
-        boot=disk.boot_id(),
-        pid_namespace=disk.pid_namespace(),
-        sight=ProcessSight(exists=seen.exists, state=seen.state, started=seen.started),
-    )
+    return judge(owner, boot=disk.boot_id(), pid_namespace=disk.pid_namespace(), sight=disk.sight(owner.pid))
 
 
 def _sentence(taken: Taken) -> str:

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 
 from holdfast import disk
-from holdfast.model.owner import RECORD_LIMIT, OwnerRecord, ProcessSight, Verdict, judge, rings_here
+from holdfast.model.owner import RECORD_LIMIT, OwnerRecord, Verdict, judge, rings_here
 from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
 
 _SHOWN = 100
@@ -100,13 +100,7 @@ def verdict(sight: Held) -> Verdict:
     boot, namespace = disk.boot_id(), disk.pid_namespace()
     if rings_here(record, boot=boot, pid_namespace=namespace):
         return Verdict.DEAD if _is_free(os.path.join(sight.path, record.id)) else Verdict.UNKNOWN
-    seen = disk.sight(record.pid)
-    return judge(
-        record,
-        boot=boot,
-        pid_namespace=namespace,
-        sight=ProcessSight(exists=seen.exists, state=seen.state, started=seen.started),
-    )
+    return judge(record, boot=boot, pid_namespace=namespace, sight=disk.sight(record.pid))
 
 
 def _is_free(path: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+from typing import Protocol
 
 RECORD_LIMIT = 4096
 """Bytes of a record that are ever read or written (design section 3)."""
@@ -89,13 +90,20 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessSight:
-    """What /proc shows of a pid now: whether it exists, its state letter and start time (None: unreadable)."""
+class ProcessSight(Protocol):
+    """What is seen of a pid now: whether it exists, its state letter and start time (None: unreadable)."""
 
-    exists: bool
-    state: str | None = None
-    started: int | None = None
+    @property
+    def exists(self) -> bool:
+        """There is such a process."""
+
+    @property
+    def state(self) -> str | None:
+        """As /proc shows it: Z and X are dead."""
+
+    @property
+    def started(self) -> int | None:
+        """Clock ticks since boot."""
 
 
 def rings_here(record: OwnerRecord, *, boot: str, pid_namespace: int) -> bool:

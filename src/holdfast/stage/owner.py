@@ -16,7 +16,7 @@ import time
 import zlib
 
 from holdfast import disk
-from holdfast.model.owner import RECORD_LIMIT, LockMode, OwnerRecord, ProcessSight, Verdict, judge, rings_here
+from holdfast.model.owner import RECORD_LIMIT, LockMode, OwnerRecord, Verdict, judge, rings_here
 
 OWNER_NAME = "owner"
 """The record's file in a transaction directory and in a work area."""
@@ -90,13 +90,7 @@ def read_owner(directory_fd: int) -> OwnerRecord | None:
 
 def verdict(record: OwnerRecord) -> Verdict:
     """What can be said of an owner from here, now."""
-    seen = disk.sight(record.pid)
-    return judge(
-        record,
-        boot=disk.boot_id(),
-        pid_namespace=disk.pid_namespace(),
-        sight=ProcessSight(exists=seen.exists, state=seen.state, started=seen.started),
-    )
+    return judge(record, boot=disk.boot_id(), pid_namespace=disk.pid_namespace(), sight=disk.sight(record.pid))
 
 
 def verdict_in(directory_fd: int, record: OwnerRecord) -> Verdict:
