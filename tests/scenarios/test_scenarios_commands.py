@@ -149,3 +149,12 @@ def test_readers_change_nothing_at_all(furnished: World, words: list[str]) -> No
     before = {path: snapshot(path) for path in (furnished.sandbox.venv.root, furnished.sandbox.state)}
     furnished.process(*words)
     assert {path: snapshot(path) for path in before} == before
+
+
+def test_what_was_done_is_noted_in_the_users_state_unless_there_is_to_be_no_cache(world: World) -> None:
+    world.add(pkg("alpha"), pkg("beta"))
+    world.install("--no-cache-dir", "alpha")
+    world.run("uninstall", "--no-cache-dir", "alpha")
+    assert not [entry for entry in snapshot(world.sandbox.state).values() if entry.kind == "file"]
+    world.install("beta")
+    assert len([entry for entry in snapshot(world.sandbox.state).values() if entry.kind == "file"]) == 1

@@ -55,7 +55,8 @@ def uninstall(request: UninstallRequest, reporter: Reporter) -> InstallReport:
                 outcome, _ = carry_out(plan, installed, world, session)
                 if isinstance(outcome, Committed):
                     report = replace(report, committed=outcome)
-                    record(report, command=request.command)
+                    if request.cache_dir is not None:  # as install
+                        record(report, command=request.command)
                     return report
                 replanning.again(outcome)
 
