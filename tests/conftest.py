@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,7 @@ from tests.support.certificates import Certificates, have_openssl, make_certific
 from tests.support.index import Index
 from tests.support.peers import Peer, find_pip, find_uv
 from tests.support.sandbox import Sandbox, is_dirty
+from tests.support.users import CannotError, People, people, public_directory
 
 settings.register_profile("holdfast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("holdfast")
@@ -79,3 +81,20 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     if not have_openssl():
         pytest.skip("the openssl program, which makes the certificates, is not here")
     return make_certificates(str(tmp_path_factory.mktemp("certificates")))
+
+
+@pytest.fixture
+def public() -> Iterator[str]:
+    """A directory that every user reaches, unlike pytest's own."""
+    with public_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def crowd() -> Iterator[People]:
+    """Real users, and a holdfast that they can run; skips where the machine has no such thing."""
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(people(stack.enter_context(public_directory())))
+        except CannotError as error:
+            pytest.skip(str(error))
