@@ -13,7 +13,7 @@ import errno
 import os
 
 from holdfast import disk
-from holdfast.envlock import lease, obstacle, published, uv
+from holdfast.envlock import filelocks, obstacle, published, uv
 from holdfast.envlock.holder import Free, Held, Unreadable, describe, look, verdict
 from holdfast.envlock.lease import Leases, Record
 from holdfast.envlock.obstacle import Obstacle
@@ -154,12 +154,7 @@ class Taker:
         places = " and ".join(directory.parent for directory in self._directories)
         if places not in _SAID:
             _SAID.add(places)
-            self._reporter.emit(
-                Warned(
-                    text=f"{places}: the file system has no file locks; the lock that is used instead knows of a dead "
-                    f"holder on another host only after {lease.LEASE:.0f} s. HOLDFAST_LOCK_MODE=marker says you know"
-                )
-            )
+            self._reporter.emit(Warned(text=f"{filelocks.done_without(places)}. {filelocks.KNOWING} says you know"))
 
     def _say(self, *locks: uv.UvTaken | uv.UvAbsent) -> None:
         for lock in locks:

@@ -19,14 +19,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import time
 from dataclasses import replace
 
 from holdfast import disk
+from holdfast.envlock import filelocks
 from holdfast.envlock.held import taken_over
 from holdfast.envlock.holder import Free, look
 from holdfast.envlock.lease import Record
-from holdfast.errors import LockUnavailableError, TargetError
+from holdfast.errors import TargetError
 from holdfast.model.owner import LockMode, OwnerRecord
 from holdfast.model.transaction import BROKEN_NAME, LOCK_NAME, TRANSACTION_PREFIX, TransactionDirectory
 
@@ -36,8 +36,6 @@ _STAGED = "lock"
 _HELD = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
 _IN_USE = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
 _GROUP_REFUSED = frozenset({errno.EPERM, errno.EINVAL})
-_TRIED_AGAIN = frozenset({errno.ENOLCK, errno.EINTR})
-_NO_LOCKS = _TRIED_AGAIN | {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, 524}
 _GONE = frozenset({errno.ENOENT, errno.ESTALE})
 _COUNTER_ROOM = 16
 _TRIES = 3
@@ -64,8 +62,11 @@ def prepare(directory: TransactionDirectory, owner: OwnerRecord, *, mode: LockMo
     fd = disk.open_new(path, read=True)
     try:
         _give(fd, stat.S_IMODE(model.st_mode) & 0o666, model.st_gid)
-        flocked = mode is not LockMode.MARKER and _flock(fd, directory.parent, strict=mode is LockMode.FLOCK)
-        record = replace(owner, mode=LockMode.FLOCK if flocked else LockMode.MARKER)
+        refused = None if mode is LockMode.MARKER else filelocks.refusal(fd, directory.parent)
+        if refused is not None and mode is LockMode.FLOCK:
+            raise filelocks.unavailable(directory.parent, refused)
+        marker = mode is LockMode.MARKER or refused is not None
+        record = replace(owner, mode=LockMode.MARKER if marker else LockMode.FLOCK)
         content = record.to_bytes(size=len(record.to_bytes()) + _COUNTER_ROOM)
         disk.write(fd, content)
         if sync:
@@ -222,34 +223,6 @@ def _make_staged(directory: TransactionDirectory) -> None:
         _give(fd, stat.S_IMODE(model.st_mode), model.st_gid)
     finally:
         disk.close(fd)
-
-
-def _flock(fd: int, parent: str, *, strict: bool) -> bool:
-    """Flock a file that nobody else knows; False: the file system has no locks, and that may be.
-
-    Raises:
-        LockUnavailableError: It has none, and that may not be.
-    """
-    place = os.path.join(parent, LOCK_NAME)
-    for attempt in range(_TRIES):
-        try:
-            if disk.try_flock(fd):
-                return True
-        except OSError as error:
-            if error.errno in _TRIED_AGAIN and attempt + 1 < _TRIES:
-                time.sleep(0.01)
-                continue
-            if error.errno not in _NO_LOCKS:
-                raise
-            if not strict:
-                return False
-            raise LockUnavailableError(
-                f"The file system of {place} has no file locks ({error.strerror or error}).",
-                hint="The same command with --lock-mode=marker, which needs none (or without --lock-mode=flock)",
-            ) from error
-    raise LockUnavailableError(
-        f"A file that nobody else knows could not be locked for {place}.", hint="The same command again."
-    )
 
 
 def _give(fd: int, mode: int, gid: int) -> None:
