@@ -85,6 +85,10 @@ class TargetError(HoldfastError):
     exit_code = 3
 
 
+class NoRoomError(TargetError):
+    """A file system is full (exit 3): what does not have to lie there may find room elsewhere."""
+
+
 class NetworkError(HoldfastError):
     """An index or file server could not be reached or answered with a failure (exit 4)."""
 

@@ -7,6 +7,7 @@ Each function passes through ``disk.calls``, which tests exchange. Descriptors a
 from holdfast.disk.entries import (
     exchange,
     link,
+    make_directory,
     make_parents,
     mkdir,
     remove_parents,
@@ -37,7 +38,7 @@ from holdfast.disk.reading import (
     scandir,
     stat,
 )
-from holdfast.disk.remedy import remedy
+from holdfast.disk.remedy import is_full, remedy
 from holdfast.disk.removing import remove_tree
 from holdfast.disk.syscalls import preload
 from holdfast.disk.writing import (
@@ -46,6 +47,7 @@ from holdfast.disk.writing import (
     fchown,
     fsync,
     fsync_path,
+    give_rights,
     open_for_writing,
     open_new,
     open_stream,
@@ -73,6 +75,7 @@ __all__ = [
     "fstat",
     "fsync",
     "fsync_path",
+    "is_full",
     "is_read_only",
     "lexists",
     "link",

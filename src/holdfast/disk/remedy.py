@@ -8,6 +8,11 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
+def is_full(error: OSError) -> bool:
+    """Whether an error says that there is no room, or none for this user."""
+    return error.errno in _FULL
+
+
 def remedy(error: OSError, place: str) -> str:
     """The hint that goes with an error.
 
@@ -15,7 +20,7 @@ def remedy(error: OSError, place: str) -> str:
         error: Of a call.
         place: The directory that was to change.
     """
-    if error.errno in _FULL:
+    if is_full(error):
         return f"Make room there, then repeat the command: df -h {place}"
     if error.errno in _REFUSED:
         return f"Look at its owner and rights, and at how it is mounted: ls -ld {place}"

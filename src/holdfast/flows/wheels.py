@@ -6,9 +6,10 @@ import time
 from functools import partial
 
 from holdfast.disk import nearest_directory
-from holdfast.events import Phase, PhaseFinished, PhaseStarted
+from holdfast.errors import NoRoomError
+from holdfast.events import Phase, PhaseFinished, PhaseStarted, Reporter
 from holdfast.fetch.download import download_wheels
-from holdfast.fetch.jobs import job_of_pin
+from holdfast.fetch.jobs import WheelJob, job_of_pin
 from holdfast.flows.session import Session
 from holdfast.flows.world import World
 from holdfast.model.composed import ComposedDistribution
@@ -44,11 +45,23 @@ def download_all(plan: InstallPlan, world: World, session: Session) -> tuple[Sto
     reporter = session.reporter
     reporter.emit(PhaseStarted(phase=Phase.DOWNLOAD, total=len(jobs)))
     started = time.monotonic()
-    check_room = partial(check_room_for_downloads, work=world.work, store=world.store.writable_root())
-    stored = download_wheels(jobs, world.store, world.client, reporter, workdir=world.work, check_room=check_room)
+    while (stored := _download(jobs, world, reporter)) is None:
+        pass
     seconds = time.monotonic() - started
     reporter.emit(PhaseFinished(phase=Phase.DOWNLOAD, count=len(jobs), seconds=seconds))
     return stored
+
+
+def _download(jobs: tuple[WheelJob, ...], world: World, reporter: Reporter) -> tuple[StoredWheel, ...] | None:
+    """All of them, or None: there was no room, and now there is another place."""
+    work = world.work
+    check_room = partial(check_room_for_downloads, work=work, store=world.store.writable_root())
+    try:
+        return download_wheels(jobs, world.store, world.client, reporter, workdir=work, check_room=check_room)
+    except NoRoomError as error:
+        world.rest(hurried=True)
+        world.move_out(work, error)
+        return None
 
 
 def compose_all(

@@ -18,7 +18,7 @@ from dataclasses import replace
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from holdfast.errors import InterruptedBySignal
+from holdfast.errors import InterruptedBySignal, NoRoomError
 from holdfast.flows.session import Session
 from holdfast.model.hashes import Hash
 from holdfast.model.metadata import Metadata
@@ -73,7 +73,7 @@ class World(PackageSource):
         self._client: Client | None = None
         self._source: Finder | None = None
         self._store: WheelStore | None = None
-        self._work: str | None = None
+        self._works: tuple[str, ...] = ()
         self._making = threading.RLock()  # metadata that only a whole wheel has may be asked for by several threads
 
     @property
@@ -123,12 +123,36 @@ class World(PackageSource):
     def work(self) -> str:
         """The work area, made now if it is not there."""
         with self._making:
-            if self._work is None:
-                from holdfast.stage.workarea import work_area  # noqa: PLC0415 - only when something is fetched
+            if not self._works:
+                self._make_work(beside=False)
+            return self._works[0]
 
-                area = work_area(self.target, command=self._request.command, reporter=self._reporter)
-                self._work = self._stack.enter_context(self._signals.shield(area))
-            return self._work
+    def move_out(self, full: str, error: NoRoomError) -> None:
+        """Go on in another work area, after one in the system temp dir turned out to be full; what lies there stays.
+
+        Args:
+            full: The work area that had no room.
+            error: That said so; raised where there is no better place.
+
+        Raises:
+            NoRoomError: It lies beside the target already.
+        """
+        from holdfast.stage.workarea import is_beside  # noqa: PLC0415 - only when something is fetched
+
+        with self._making:
+            if self.work != full:
+                return  # another thread has moved
+            if is_beside(full):
+                raise error
+            self._make_work(beside=True)
+            if self._store is not None:
+                self._store.fall_back_to(self._fallback)
+
+    def _make_work(self, *, beside: bool) -> None:
+        from holdfast.stage.workarea import work_area  # noqa: PLC0415 - only when something is fetched
+
+        area = work_area(self.target, command=self._request.command, reporter=self._reporter, beside=beside)
+        self._works = (self._stack.enter_context(self._signals.shield(area)), *self._works)
 
     def prepare(self) -> None:
         """Make the work area before the transaction: who makes a missing root must be the last to leave it."""
@@ -136,8 +160,8 @@ class World(PackageSource):
 
     @property
     def areas(self) -> tuple[str, ...]:
-        """The work area, if it is there."""
-        return () if self._work is None else (self._work,)
+        """The work areas that are there."""
+        return self._works
 
     @property
     def store(self) -> WheelStore:
@@ -146,9 +170,12 @@ class World(PackageSource):
             if self._store is None:
                 from holdfast.store.wheels import WheelStore  # noqa: PLC0415 - only when something is fetched
 
-                own = os.path.join(self.work, "store")
-                self._store = WheelStore.open(self._request.cache_dir, own, self._reporter)
+                self._store = WheelStore.open(self._request.cache_dir, self._fallback, self._reporter)
             return self._store
+
+    @property
+    def _fallback(self) -> str:
+        return os.path.join(self.work, "store")
 
     def required_hashes(self, name: NormalizedName) -> tuple[Hash, ...]:
         """What the user demands of a project's file with ``--hash``."""
@@ -172,5 +199,11 @@ class World(PackageSource):
         filename = wheel.filename if isinstance(wheel, DirectWheel) else wheel.file.filename
         name = canonicalize_name(filename.partition("-")[0])
         job = replace(job_of(wheel), allow_bad_record=name in self._request.policy.allow_bad_record)
-        found = find_stored(job, self.store, self._reporter)
-        return found or download_wheel(job, self.store, self.client, self._reporter, workdir=self.work)
+        if found := find_stored(job, self.store, self._reporter):
+            return found
+        while True:
+            work = self.work
+            try:
+                return download_wheel(job, self.store, self.client, self._reporter, workdir=work)
+            except NoRoomError as error:
+                self.move_out(work, error)

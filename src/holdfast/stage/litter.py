@@ -23,7 +23,7 @@ from holdfast.model.target import SchemeKey, Target
 from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
 from holdfast.stage import tidy
 from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict_by_id, verdict_in
-from holdfast.stage.workarea import temporary_directories, temporary_prefix
+from holdfast.stage.workarea import temporary_directory, temporary_prefix
 
 _WITH_SIBLINGS = {key.value: key for key in (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)}
 
@@ -44,9 +44,7 @@ def sweep(target: Target, *, spare: frozenset[str] = frozenset()) -> tuple[str, 
     removed: list[str] = []
     for place in dict.fromkeys(disk.realpath(each) for each in (*target.library_directories, target.root)):
         removed += _sweep_place(target, place, is_transaction_name, TRANSACTION_PREFIX, spare)
-    prefix = temporary_prefix()
-    for place in temporary_directories()[:1]:
-        removed += _sweep_place(target, place, _is_temporary_name, prefix, spare)
+    removed += _sweep_place(target, temporary_directory(), _is_temporary_name, temporary_prefix(), spare)
     return tuple(removed)
 
 

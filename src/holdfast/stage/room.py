@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from holdfast import disk
-from holdfast.errors import TargetError
+from holdfast.errors import NoRoomError
 from holdfast.model.changes import ChangeSet
 from holdfast.model.composed import FromStore, Generated, PlacedFile
 from holdfast.model.request import LinkMode
@@ -33,7 +33,7 @@ def check_room_for_downloads(sizes: Sequence[int], *, work: str, store: str) -> 
         store: The directory in which they are unpacked.
 
     Raises:
-        TargetError: There is no room for the longest in the work area, or none for all of them.
+        NoRoomError: There is no room for the longest in the work area, or none for all of them.
     """
     if not sizes:
         return
@@ -57,7 +57,7 @@ def check_room_for_files(changes: ChangeSet, tx: Transaction, link_mode: LinkMod
         link_mode: How files come from the store: a hard link takes no room.
 
     Raises:
-        TargetError: There is no room in the file system of one of the transaction's directories.
+        NoRoomError: There is no room in the file system of one of the transaction's directories.
     """
     devices: dict[bool, int] = {}  # by "lasting": the cache lies in one file system, and so does the work area
     needs: dict[str, tuple[int, int]] = {}
@@ -110,9 +110,9 @@ def _check(path: str, taken: int, entries: int) -> None:
         raise _refused(path, entries, room.inodes, "inodes")
 
 
-def _refused(path: str, needed: int, available: int, unit: str) -> TargetError:
+def _refused(path: str, needed: int, available: int, unit: str) -> NoRoomError:
     option = "-i" if unit == "inodes" else "-h"
-    return TargetError(
+    return NoRoomError(
         f"There is no room in {path}: {needed:,} {unit} are needed there, {available:,} are available.",
         hint=f"Make room there, then repeat the command: df {option} {path.replace(' and ', ' ')}",
     )

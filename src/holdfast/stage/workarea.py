@@ -1,12 +1,13 @@
 """The work area: a private directory for downloads, beside the target where that is possible.
 
 **Guarantees**: in the environment root; where that may not be written, in the system temp dir (mode 0700, owner
-checked); where that is unusable too, in purelib. It holds its owner's record and is gone when its block ends.
+checked); where that is missing, read-only or full, in purelib. It holds its owner's record and is gone when its block
+ends.
 
 **On crash**: what is left names its owner, and `litter` removes it (in the system temp dir: this user's next command
 with the same TMPDIR).
 
-**Limits**: a place that fills up later is not exchanged for another.
+**Limits**: a system temp dir that fills up later is exchanged for purelib by whoever uses the area (`is_beside`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from holdfast.stage.owner import new_id, this_process
 
 _PRIVATE = 0o700
 _VARIABLES = ("TMPDIR", "TEMP", "TMP")
-_USUAL = ("/tmp", "/var/tmp", "/usr/tmp")  # noqa: S108 - where `tempfile` looks; what is made there is 0700 and checked
+_USUAL = "/tmp"  # noqa: S108 - what is made there is 0700 and checked
 
 
 def temporary_prefix() -> str:
@@ -35,26 +36,32 @@ def temporary_prefix() -> str:
     return f"holdfast-{os.geteuid()}-"
 
 
-def temporary_directories(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Where the system's temporary files go, best first."""
+def temporary_directory(environ: Mapping[str, str] = os.environ) -> str:
+    """The system temp dir: the one that is named, and no other: in another one nobody would look for our litter."""
     named = (environ[name] for name in _VARIABLES if environ.get(name))
-    return tuple(dict.fromkeys((*map(os.path.abspath, named), *_USUAL)))
+    return os.path.abspath(next(named, _USUAL))
+
+
+def is_beside(path: str) -> bool:
+    """Whether a work area lies beside its target, so that there is no better place for what does not fit into it."""
+    return os.path.basename(path).startswith(TRANSACTION_PREFIX)
 
 
 @contextmanager
-def work_area(target: Target, *, command: str, reporter: Reporter = SILENT) -> Iterator[str]:
+def work_area(target: Target, *, command: str, reporter: Reporter = SILENT, beside: bool = False) -> Iterator[str]:
     """Make a work area for a block; its absolute path.
 
     Args:
         target: Beside which it lies if possible.
         command: Subcommand and requirement names, for the owner's record.
         reporter: Hears of what could not be removed.
+        beside: Not in the system temp dir, which is known to be full.
 
     Raises:
         TargetError: There is no place for it.
     """
     owner = this_process(new_id(), mode=LockMode.NONE, command=command)
-    path, fd, made = _first_usable(target, owner)
+    path, fd, made = _first_usable(target, owner, beside=beside)
     try:
         yield path
     finally:
@@ -66,12 +73,12 @@ def work_area(target: Target, *, command: str, reporter: Reporter = SILENT) -> I
         disk.close(fd)
 
 
-def _first_usable(target: Target, owner: OwnerRecord) -> tuple[str, int, tuple[str, ...]]:
+def _first_usable(target: Target, owner: OwnerRecord, *, beside: bool) -> tuple[str, int, tuple[str, ...]]:
     faults: list[str] = []
     hidden = TRANSACTION_PREFIX + owner.id
     for directory, name, private in (
         (target.root, hidden, False),
-        *((each, temporary_prefix() + owner.id, True) for each in temporary_directories()),
+        *(() if beside else ((temporary_directory(), temporary_prefix() + owner.id, True),)),
         (target.scheme.purelib, hidden, False),
     ):
         made: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from holdfast import disk
-from holdfast.errors import TargetError
+from holdfast.errors import NoRoomError, TargetError
 
 
 class PartialFile:
@@ -56,7 +56,8 @@ class PartialFile:
         """Append.
 
         Raises:
-            TargetError: The disk is full or fails.
+            NoRoomError: The disk is full.
+            TargetError: It fails.
         """
         try:
             disk.write(self._fd, data)
@@ -76,7 +77,8 @@ class PartialFile:
         self.size = 0
 
     def _refused(self, error: OSError) -> TargetError:
-        return TargetError(
+        kind = NoRoomError if disk.is_full(error) else TargetError
+        return kind(
             f"{self._directory} cannot take a download: {error.strerror or error}.",
             hint="Make room there, or name another directory for temporary files with TMPDIR.",
         )

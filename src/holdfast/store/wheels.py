@@ -18,7 +18,7 @@ import os
 import threading
 
 from holdfast import disk
-from holdfast.errors import IntegrityError, TargetError
+from holdfast.errors import IntegrityError, NoRoomError, TargetError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.stored import Manifest, StoredWheel
 from holdfast.store import keys, manifest, sharing, sweep, verify
@@ -46,7 +46,7 @@ class WheelStore:
     def __init__(self, *, cache: str | None, access: Access, fallback: str, reporter: Reporter = SILENT) -> None:
         self.cache = cache
         self._access = access
-        self._fallback = fallback
+        self._fallbacks: tuple[str, ...] = (fallback,)
         self._reporter = reporter
         self._mutex = threading.Lock()
         self._said = False
@@ -92,6 +92,7 @@ class WheelStore:
 
         Raises:
             IntegrityError: It is no proper wheel; the reason and the file name are said, and nothing is left.
+            NoRoomError: The cache does not take it, and the fallback directory is full.
             TargetError: It can be unpacked nowhere.
         """
         try:
@@ -128,9 +129,17 @@ class WheelStore:
         use = "only read" if kept.read else "not used"
         self._reporter.emit(Warned(text=f"The cache {self.cache} is {use}: {reason}."))
 
+    def fall_back_to(self, directory: str) -> None:
+        """Make further entries in another fallback directory; what the full one has is found there still."""
+        self._fallbacks = (directory, *self._fallbacks)
+
+    @property
+    def _fallback(self) -> str:
+        return self._fallbacks[0]
+
     def _readable(self) -> tuple[tuple[str, Access], ...]:
-        own = (self._fallback, _OWN)
-        return ((self.cache, self._access), own) if self.cache is not None and self._access.read else (own,)
+        own = tuple((each, _OWN) for each in self._fallbacks)
+        return ((self.cache, self._access), *own) if self.cache is not None and self._access.read else own
 
     def _stored(self, entry: str, found: Manifest, *, linkable: bool) -> StoredWheel:
         lasting = self.cache is not None and entry.startswith(os.path.join(self.cache, ""))
@@ -176,7 +185,8 @@ class WheelStore:
         try:
             return self._add_to(self._fallback, archive, sha256, filename, allow_bad_record=allow_bad_record)
         except OSError as error:
-            raise TargetError(
+            kind = NoRoomError if disk.is_full(error) else TargetError
+            raise kind(
                 f"{filename} cannot be unpacked in {self._fallback}: {error.strerror or error}.",
                 hint=disk.remedy(error, os.path.dirname(self._fallback)),
             ) from error

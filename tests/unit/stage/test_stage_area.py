@@ -14,7 +14,7 @@ from holdfast.disk import calls
 from holdfast.errors import TargetError
 from holdfast.model.owner import OwnerRecord
 from holdfast.model.target import SchemeKey, Target
-from holdfast.stage.workarea import temporary_directories, work_area
+from holdfast.stage.workarea import is_beside, temporary_directory, work_area
 from tests.support.areas import Recorder, bare_target, begin
 from tests.support.faulty_disk import Fail, FaultyDisk, Point
 from tests.support.trees import snapshot
@@ -249,18 +249,50 @@ def test_a_root_that_may_not_be_written_sends_it_to_tmpdir(
     with unwritable(target.root), work_area(target, command="install a") as path:
         assert os.path.dirname(path) == str(tmp_path / "tmp")
         assert os.path.basename(path).startswith(f"holdfast-{os.geteuid()}-")
+        assert not is_beside(path)
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
     assert os.listdir(tmp_path / "tmp") == []
 
 
 def test_an_unusable_tmpdir_sends_it_to_purelib(target: Target) -> None:
-    with unwritable(target.root, *temporary_directories()), work_area(target, command="install a") as path:
+    with unwritable(target.root, temporary_directory()), work_area(target, command="install a") as path:
         assert os.path.dirname(path) == target.scheme.purelib
+        assert is_beside(path)
     assert os.listdir(target.scheme.purelib) == []
 
 
+def test_a_tmpdir_without_room_for_the_owners_record_sends_it_to_purelib(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp = str(tmp_path / "tmp")
+    os.mkdir(tmp)
+    monkeypatch.setenv("TMPDIR", tmp)
+    full = FaultyDisk(
+        Point(n=0),
+        Fail(number=errno.ENOSPC, lasting=True),
+        names=["mkdir", "create"],
+        only=lambda call: (
+            os.path.dirname(call.paths[0]) == target.root
+            or (call.name == "create" and call.paths[0].startswith(tmp + os.sep))
+        ),
+    )
+    with full, work_area(target, command="install a") as path:
+        assert os.path.dirname(path) == target.scheme.purelib
+        assert os.listdir(tmp) == []
+
+
+def test_who_knows_that_tmpdir_is_full_goes_to_purelib(target: Target) -> None:
+    with unwritable(target.root), work_area(target, command="install a", beside=True) as path:
+        assert os.path.dirname(path) == target.scheme.purelib
+
+
+def test_the_first_directory_that_is_named_is_the_only_one() -> None:
+    assert temporary_directory({"TMPDIR": "", "TEMP": "/one/.", "TMP": "/two"}) == "/one"
+    assert temporary_directory({}) == "/tmp"
+
+
 def test_no_place_at_all_is_an_error_that_names_each(target: Target) -> None:
-    places = (target.root, *temporary_directories(), target.scheme.purelib)
+    places = (target.root, temporary_directory(), target.scheme.purelib)
     with unwritable(*places), pytest.raises(TargetError) as caught, work_area(target, command="install a"):
         pass
     assert caught.value.exit_code == 3
