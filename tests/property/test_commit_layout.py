@@ -87,7 +87,7 @@ def directories_of(tree: Tree, existing: set[str]) -> set[str]:
     return found
 
 
-def survey_of(tree: Tree, existing: set[str], digests: tuple[str, ...]) -> Survey:
+def survey_of(tree: Tree, existing: set[str], digests: tuple[str, ...], closed: frozenset[str] = frozenset()) -> Survey:
     listing: dict[str, dict[str, EntryKind]] = {each: {} for each in directories_of(tree, existing)}
     for each in list(listing):
         parent, _, name = each.rpartition("/")
@@ -97,7 +97,10 @@ def survey_of(tree: Tree, existing: set[str], digests: tuple[str, ...]) -> Surve
         parent, _, name = each.rpartition("/")
         listing[parent][name] = EntryKind.FILE
     return Survey(
-        directories={path: DirectorySight(inode=1, mtime_ns=1, entries=names) for path, names in listing.items()},
+        directories={
+            path: DirectorySight(inode=1, mtime_ns=1, entries=names, closed=path in closed)
+            for path, names in listing.items()
+        },
         digests={path: digest_of(tree[path]) for path in digests if path in tree},
     )
 
@@ -127,13 +130,19 @@ def applied(changes: ChangeSet, tree: Tree, existing: set[str]) -> tuple[Tree, s
     return tree, existing
 
 
-def changes_between(
-    old: tuple[Dist, ...], new: tuple[Dist, ...], tree: Tree, existing: set[str], scheme: Scheme = SCHEME
+def changes_between(  # noqa: PLR0917 - before and after, twice
+    old: tuple[Dist, ...],
+    new: tuple[Dist, ...],
+    tree: Tree,
+    existing: set[str],
+    scheme: Scheme = SCHEME,
+    closed: frozenset[str] = frozenset(),
 ) -> ChangeSet:
     plan, installed = plan_between(old, new, scheme), state_of(old, scheme)
     parts = coming(plan, new, scheme)
     asked = questions(plan, parts, installed, scheme)
-    return compute_changes(plan, parts, installed, survey_of(tree, existing, asked.digests), TARGET, InstallPolicy())
+    seen = survey_of(tree, existing, asked.digests, closed)
+    return compute_changes(plan, parts, installed, seen, TARGET, InstallPolicy())
 
 
 EXISTING = {SCHEME.directory(key) for key in SchemeKey if key is not SchemeKey.HEADERS}
@@ -199,6 +208,29 @@ def test_uninstall_after_install_gives_the_initial_tree(old: tuple[Dist, ...], n
     assert back == start
     schemes = directories_of({}, {SCHEME.headers, "/env/include"})
     assert remaining - directories_of(start, EXISTING) <= schemes | {"/env/include", "/env"}
+
+
+CLOSED = (SCHEME.data, *map(place, ("data:share", "data:share/d", "p", "ns")))
+
+
+@settings(max_examples=150, deadline=None)
+@given(distributions(), distributions(), st.frozensets(st.sampled_from(CLOSED), min_size=1))
+def test_no_directory_moves_out_of_one_that_this_user_may_not_change(
+    old: tuple[Dist, ...], new: tuple[Dist, ...], closed: frozenset[str]
+) -> None:
+    if not (together(old) and together(new)):
+        return
+    tree = tree_of(old, SCHEME)
+    directories = directories_of(tree, EXISTING)
+    try:
+        changes = changes_between(old, new, tree, EXISTING, closed=closed)
+    except HarmError:
+        return  # a file would come where the directory has to stay
+    for step in changes.steps:
+        path = absolute(SCHEME, step.place)
+        assert path not in directories or path.rpartition("/")[0] not in closed
+    after, _ = applied(changes, tree, EXISTING)
+    assert after == tree_of(new, SCHEME)
 
 
 @settings(max_examples=100, deadline=None)

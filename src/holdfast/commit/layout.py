@@ -2,7 +2,8 @@
 
 An existing directory moves as one entry only when everything in it goes with this transaction, bytecode excepted; else
 it is descended, and what is foreign stays. A directory that does not exist comes as one entry. What an environment is
-made of (`Scheme.anchors`), and what leads to it, never leaves.
+made of (`Scheme.anchors`), and what leads to it, never leaves; nor does what lies in a directory that this user may not
+change (``share`` in somebody else's root).
 
 Limits: bytecode that an import writes for a single module between the survey and the commit outlives that module.
 Names are compared as they are written: on a file system that folds case, a clash in case alone shows at the step.
@@ -193,6 +194,9 @@ class _Walk:
 
     def _judge(self, directory: str) -> bool:
         if directory in self._fixed or directory not in self._seen:
+            return False
+        above = self._seen.get(directory.rpartition("/")[0])
+        if above is not None and above.closed:
             return False
         return all(
             self._goes_whole(f"{directory}/{name}") if kind is EntryKind.DIRECTORY else self._goes(directory, name)

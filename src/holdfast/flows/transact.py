@@ -26,9 +26,10 @@ from holdfast.flows.recovery import locked
 from holdfast.flows.session import Session
 from holdfast.flows.wheels import coming, compose_all, download_all
 from holdfast.flows.world import World
-from holdfast.model.changes import CommitOutcome, Committed, Moved, StagedChangeSet
+from holdfast.model.changes import ChangeSet, CommitOutcome, Committed, Moved, StagedChangeSet, StepKind
 from holdfast.model.composed import ComposedDistribution
 from holdfast.model.installed import InstalledState
+from holdfast.model.places import absolute
 from holdfast.model.plan import InstallPlan
 from holdfast.model.stored import StoredWheel
 from holdfast.model.target import Target
@@ -116,6 +117,17 @@ def _refuse_unwritable(plan: InstallPlan, target: Target) -> None:
     check_writable(target, (*target.library_directories, *directories), leaving=going)
 
 
+def _refuse_unwritable_steps(changes: ChangeSet, target: Target) -> None:
+    """The same, now that the wheels have said where else they want to: scripts, data files.
+
+    Raises:
+        TargetError: Names the path, its owner and what to type.
+    """
+    paths = {step: absolute(target.scheme, step.place) for step in changes.steps}
+    coming = [path for step, path in paths.items() if step.kind is StepKind.PLACE and step.directory]
+    check_writable(target, dict.fromkeys(map(os.path.dirname, paths.values())), coming=coming)
+
+
 def _stage(
     plan: InstallPlan,
     installed: InstalledState,
@@ -133,6 +145,7 @@ def _stage(
     changes = compute_changes(plan, composed, installed, seen, target, session.policy)
     for warning in changes.warnings:
         reporter.emit(Warned(text=warning))
+    _refuse_unwritable_steps(changes, target)
     check_room_for_files(changes, tx, session.policy.link_mode)
     staged = fill(changes, tx, link_mode=session.policy.link_mode, fsync=session.policy.fsync, reporter=reporter)
     reporter.emit(PhaseFinished(phase=Phase.INSTALL, count=count, seconds=time.monotonic() - started))

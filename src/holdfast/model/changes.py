@@ -27,11 +27,16 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectorySight:
-    """One directory of the target as surveyed outside the lock."""
+    """One directory of the target as surveyed outside the lock.
+
+    Attributes:
+        closed: This user may not make or remove entries in it, so nothing in it moves whole.
+    """
 
     inode: int
     mtime_ns: int
     entries: Mapping[str, EntryKind]
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,7 @@ from holdfast.model.target import Scheme
 
 _TEXT_LIMIT = 64 * 1024
 _CHUNK = 1 << 20
+_EFFECTIVE = os.access in os.supports_effective_ids
 
 
 def survey(scheme: Scheme, paths: Iterable[str], *, digests: Iterable[str] = (), texts: Iterable[str] = ()) -> Survey:
@@ -117,7 +118,12 @@ class _Walker:
             return False
         except OSError as error:
             raise TargetError(f"{directory} cannot be read: {error.strerror}.") from error
-        self.directories[directory] = DirectorySight(inode=status.st_ino, mtime_ns=status.st_mtime_ns, entries=entries)
+        self.directories[directory] = DirectorySight(
+            inode=status.st_ino,
+            mtime_ns=status.st_mtime_ns,
+            entries=entries,
+            closed=not os.access(directory, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE),
+        )
         if entries.get("__pycache__") is EntryKind.DIRECTORY:
             self._look(f"{directory}/__pycache__")
         return True
