@@ -43,29 +43,30 @@ def install(request: InstallRequest, reporter: Reporter) -> InstallReport:
                 resolution = _resolve(request, world, installed, reporter)
                 if changing(resolution):
                     installed = with_all_records(installed)
-                plan = diff(installed, resolution, request.resolve)
-                refuse_breaking(installed, plan, target.interpreter.markers, request.policy.allow_breaking)
-                report = InstallReport(
-                    target=target,
-                    resolution=resolution,
-                    actions=plan.actions,
-                    dry_run=request.dry_run,
-                    notices=tuple(yanked_notices(plan.actions)),
-                )
-                if request.dry_run or not plan.actions:
-                    return report
-                from holdfast.flows.transact import carry_out  # noqa: PLC0415 - what is satisfied needs none of its rooms
-                from holdfast.model.changes import Committed  # noqa: PLC0415 - as above
+                with replanning.refusing(installed, target, readonly=request.dry_run):
+                    plan = diff(installed, resolution, request.resolve)
+                    refuse_breaking(installed, plan, target.interpreter.markers, request.policy.allow_breaking)
+                    report = InstallReport(
+                        target=target,
+                        resolution=resolution,
+                        actions=plan.actions,
+                        dry_run=request.dry_run,
+                        notices=tuple(yanked_notices(plan.actions)),
+                    )
+                    if request.dry_run or not plan.actions:
+                        return report
+                    from holdfast.flows.transact import carry_out  # noqa: PLC0415 - what is satisfied needs none of its rooms
+                    from holdfast.model.changes import Committed  # noqa: PLC0415 - as above
 
-                outcome, stored = carry_out(plan, installed, world, session)
-                if isinstance(outcome, Committed):
-                    report = replace(report, committed=outcome, stored=stored)
-                    if request.cache_dir is not None:  # --no-cache-dir: an image gets nothing but what RECORD lists
-                        from holdfast.history.entries import record  # noqa: PLC0415 - as above
+                    outcome, stored = carry_out(plan, installed, world, session)
+                    if isinstance(outcome, Committed):
+                        report = replace(report, committed=outcome, stored=stored)
+                        if request.cache_dir is not None:  # --no-cache-dir: an image gets nothing but what RECORD lists
+                            from holdfast.history.entries import record  # noqa: PLC0415 - as above
 
-                        record(report, command=request.command)
-                    return report
-                replanning.again(outcome)
+                            record(report, command=request.command)
+                        return report
+                    replanning.again(outcome)
 
 
 def _resolve(request: InstallRequest, world: World, installed: InstalledState, reporter: Reporter) -> Resolution:

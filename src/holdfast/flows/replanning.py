@@ -1,12 +1,23 @@
-"""How often a plan is made again because the environment moved meanwhile: as long as the lock may be waited for."""
+"""When a plan is made again because the environment moved, and how often: as long as the lock may be waited for.
+
+What is refused was judged without the lock: an installer that keeps no journal may have been at work, and what it had
+not finished yet looks like nobody's files, or like a distribution without a RECORD. So a refusal is believed only when
+the environment, under the lock, is what the plan was made from.
+"""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from holdfast.errors import LockUnavailableError
+from holdfast.errors import HarmError, HoldfastError, InterruptedTransactionError, LockUnavailableError
 from holdfast.events import Detail
 from holdfast.flows.session import Session
+from holdfast.flows.settled import with_all_records
+from holdfast.model.installed import InstalledState
+from holdfast.model.target import Target
+from holdfast.target.installed import read_installed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,20 +35,56 @@ class Replanning:
         self._session = session
         self._first: float | None = None
 
+    @contextmanager
+    def refusing(self, installed: InstalledState, target: Target, *, readonly: bool) -> Iterator[None]:
+        """Go on after the block when something in it was refused for what is not so any more.
+
+        Args:
+            installed: What is judged, with every RECORD.
+            target: Where it was read.
+            readonly: Nothing is to be locked (``--dry-run``, ``--check``): the refusal stands.
+
+        Raises:
+            HarmError: The refusal, which is true.
+            LockUnavailableError: As `again`.
+        """
+        try:
+            yield
+        except HarmError:
+            if readonly or not self._has_moved(installed, target):
+                raise
+            self._again("what was in the way is not as it was")
+
     def again(self, outcome: Moved) -> None:
         """Say that everything is planned again.
 
         Raises:
             LockUnavailableError: The environment has been moving for as long as the lock may be waited for.
         """
+        self._again(outcome.why)
+
+    def _has_moved(self, installed: InstalledState, target: Target) -> bool:
+        """Whether, with the lock held, something else is installed; who may not have the lock cannot tell."""
+        from holdfast.flows.recovery import locked  # noqa: PLC0415 - only for what is refused
+        from holdfast.stage.area import transaction  # noqa: PLC0415 - as above
+
+        session = self._session
+        begun = transaction(target, mode=session.lock.mode, command=session.command, reporter=session.reporter)
+        try:
+            with session.signals.shield(begun) as tx, locked(tx, session):
+                return with_all_records(read_installed(target)) != installed
+        except InterruptedTransactionError:  # half changed: by who works without the lock, or by a dead one
+            return True
+        except HoldfastError:
+            return False
+
+    def _again(self, why: str) -> None:
         now = time.monotonic()
         if self._first is None:
             self._first = now
         if 0 <= self._session.lock.timeout <= now - self._first:
             raise LockUnavailableError(
-                f"The environment keeps changing while this change is prepared ({outcome.why}).",
+                f"The environment keeps changing while this change is prepared ({why}).",
                 hint="the same command again, or with a longer --lock-timeout",
             )
-        self._session.reporter.emit(
-            Detail(text=f"The environment has changed meanwhile ({outcome.why}); planning again.")
-        )
+        self._session.reporter.emit(Detail(text=f"The environment has changed meanwhile ({why}); planning again."))

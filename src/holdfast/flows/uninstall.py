@@ -42,23 +42,24 @@ def uninstall(request: UninstallRequest, reporter: Reporter) -> InstallReport:
                 installed = read_settled(target, session, readonly=request.dry_run)
                 if any(installed.get(name) for name in request.names):
                     installed = with_all_records(installed)
-                removal = plan_removal(installed, request.names)
-                if request.must_exist and removal.unknown:
-                    raise UnsatisfiableError(f"Not installed: {', '.join(removal.unknown)}.", hint="holdfast list")
-                plan = removal.plan
-                refuse_breaking(installed, plan, target.interpreter.markers, request.policy.allow_breaking)
-                report = InstallReport(
-                    target=target, actions=plan.actions, dry_run=request.dry_run, notices=_notices(removal)
-                )
-                if request.dry_run or not plan.actions:
-                    return report
-                outcome, _ = carry_out(plan, installed, world, session)
-                if isinstance(outcome, Committed):
-                    report = replace(report, committed=outcome)
-                    if request.cache_dir is not None:  # as install
-                        record(report, command=request.command)
-                    return report
-                replanning.again(outcome)
+                with replanning.refusing(installed, target, readonly=request.dry_run):
+                    removal = plan_removal(installed, request.names)
+                    if request.must_exist and removal.unknown:
+                        raise UnsatisfiableError(f"Not installed: {', '.join(removal.unknown)}.", hint="holdfast list")
+                    plan = removal.plan
+                    refuse_breaking(installed, plan, target.interpreter.markers, request.policy.allow_breaking)
+                    report = InstallReport(
+                        target=target, actions=plan.actions, dry_run=request.dry_run, notices=_notices(removal)
+                    )
+                    if request.dry_run or not plan.actions:
+                        return report
+                    outcome, _ = carry_out(plan, installed, world, session)
+                    if isinstance(outcome, Committed):
+                        report = replace(report, committed=outcome)
+                        if request.cache_dir is not None:  # as install
+                            record(report, command=request.command)
+                        return report
+                    replanning.again(outcome)
 
 
 def _notices(removal: RemovalPlan) -> tuple[str, ...]:
