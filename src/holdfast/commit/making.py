@@ -1,7 +1,7 @@
 """Directories with the rights of others, for what is moved out of a dead process's reach.
 
 **Guarantees**: what a `Forge` makes comes to its place with its rights, by one rename: whoever finds it there later may
-take it for the directory that it stands for.
+take it for the directory that it stands for. Rights are given to what was just made, never to what somebody put there.
 
 **On crash**: a directory without its rights lies under the forge's own name, and goes with what surrounds it.
 
@@ -43,6 +43,8 @@ def make(name: str, dir_fd: int | None, *, like: os.stat_result | None = None) -
         return
     fd = disk.open_dir(name, dir_fd=dir_fd)
     try:
+        if not disk.is_private(fd):
+            return
         model = like or (disk.stat(os.path.dirname(name)) if dir_fd is None else disk.fstat(dir_fd))
         with suppress(OSError):  # the group is a help to others; root_squash and user namespaces refuse it
             disk.fchown(fd, -1, model.st_gid)

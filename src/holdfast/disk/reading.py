@@ -33,6 +33,15 @@ def open_dir(path: str, *, dir_fd: int | None = None) -> int:
     return calls.current.open(path, _DIRECTORY, dir_fd=dir_fd)
 
 
+def is_private(fd: int) -> bool:
+    """Whether only its owner may use it: what this process just made with mode 0700 and nobody has exchanged.
+
+    Who finds it otherwise gives it no rights: another user may have put a directory there that is not ours, or the
+    file system has but one mode for all.
+    """
+    return calls.current.fstat(fd).st_mode & (modes.S_IRWXG | modes.S_IRWXO) == 0
+
+
 def open_regular(path: str, *, write: bool = False, dir_fd: int | None = None) -> int:
     """Open a regular file for reading, safely.
 
