@@ -1,7 +1,7 @@
 """Directory entries: renaming, linking, making and removing them, one call each.
 
 **Guarantees**: each function is one system call, except `rename_exclusive` where the file system has no such call
-(see there), `make_parents` and `remove_parents`. A symlink as the last component is never followed.
+(see there), `make_directory`, `make_parents` and `remove_parents`. A symlink as the last component is never followed.
 
 **On crash**: an entry is there or not. After the fall-back of `rename_exclusive` a file may lie at both names, as one
 inode.
@@ -16,6 +16,7 @@ import os
 from collections.abc import Callable
 
 from holdfast.disk import calls
+from holdfast.disk.reading import is_private, open_dir
 
 _NO_SUCH_CALL = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.EACCES, *_NO_SUCH_CALL})
@@ -101,7 +102,31 @@ def mkdir(path: str, mode: int = 0o777, *, dir_fd: int | None = None) -> None:
     calls.current.mkdir(path, mode, dir_fd=dir_fd)
 
 
-def make_parents(path: str, make: Callable[[str], None] = mkdir) -> tuple[str, ...]:
+def make_directory(path: str, give: Callable[[int], bool], mode: int = 0o700, *, dir_fd: int | None = None) -> bool:
+    """Make a directory with its rights, or none.
+
+    Args:
+        path: Where nothing lies.
+        give: Gives it its rights through a descriptor, and says whether that was possible (`give_rights`).
+        mode: Until then, masked by the umask; if private, what is not (any more) is not ours, and is given nothing.
+        dir_fd: What a relative path begins at.
+
+    Raises:
+        FileExistsError: Something lies there.
+    """
+    mkdir(path, mode, dir_fd=dir_fd)
+    try:
+        fd = open_dir(path, dir_fd=dir_fd)
+        try:
+            return give(fd) if mode & 0o077 or is_private(fd) else True
+        finally:
+            calls.current.close(fd)
+    except BaseException:
+        rmdir(path, dir_fd=dir_fd)
+        raise
+
+
+def make_parents(path: str, make: Callable[[str], object] = mkdir) -> tuple[str, ...]:
     """Make a directory and its missing parents, or none of them.
 
     Args:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat as modes
 
 from holdfast.disk import calls
 
@@ -20,6 +21,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _EXISTING = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 1 << 20
+_GROUP_REFUSED = frozenset({errno.EPERM, errno.EINVAL})
 _NO_COPY = frozenset({errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
 
 
@@ -96,6 +98,26 @@ def fchmod(fd: int, mode: int) -> None:
 def fchown(fd: int, uid: int, gid: int) -> None:
     """Set owner and group; -1 leaves one as it is."""
     calls.current.fchown(fd, uid, gid)
+
+
+def give_rights(fd: int, mode: int, gid: int) -> bool:
+    """Give a new file or directory its group, then its mode (a change of group clears set-id bits).
+
+    Returns:
+        False: the group was refused (user namespaces, root_squash, not a member); the one that it has got no more than
+        everybody. In a shared target that is to be said.
+    """
+    if calls.current.fstat(fd).st_gid != gid:
+        try:
+            calls.current.fchown(fd, -1, gid)
+        except OSError as error:
+            if error.errno not in _GROUP_REFUSED:
+                raise
+            everybodys = mode & modes.S_IRWXO
+            calls.current.fchmod(fd, mode & ~(modes.S_IRWXG | modes.S_ISGID) | everybodys << 3)
+            return False
+    calls.current.fchmod(fd, mode)
+    return True
 
 
 def utime(path: str | int, times_ns: tuple[int, int] | None = None, *, dir_fd: int | None = None) -> None:

@@ -24,6 +24,7 @@ from holdfast.errors import TargetError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.owner import LockMode, OwnerRecord
 from holdfast.model.places import place_of
+from holdfast.model.rights import Rights, Sharing
 from holdfast.model.target import Scheme, SchemeKey, Target
 from holdfast.model.transaction import (
     KEPT_NAME,
@@ -42,7 +43,12 @@ _NAMED = tuple(key.value for key in _TRIED)
 
 @contextmanager
 def transaction(
-    target: Target, *, mode: LockMode | None, command: str, reporter: Reporter = SILENT
+    target: Target,
+    *,
+    mode: LockMode | None,
+    command: str,
+    sharing: Sharing | None = None,
+    reporter: Reporter = SILENT,
 ) -> Iterator[Transaction]:
     """Make the transaction directories for a block.
 
@@ -50,7 +56,8 @@ def transaction(
         target: Where the transaction will commit to.
         mode: Its lock mode, for the owner's record; None: FLOCK where that is to be had, else MARKER.
         command: Subcommand and requirement names; no URL credentials, no query.
-        reporter: Hears when a group was refused in a shared target, and of what could not be removed.
+        sharing: What is asked for with ``--shared``.
+        reporter: Hears of what could not be removed.
 
     Raises:
         TargetError: A library directory cannot be made or written (``writable.check_writable`` says it better).
@@ -59,7 +66,7 @@ def transaction(
     # And MARKER until all of them are flocked: nobody concludes anything from a lock that is free.
     first = LockMode.NONE if mode is LockMode.NONE else LockMode.MARKER
     owner = this_process(new_id(), mode=first, command=command, schemes=_NAMED)
-    area = _Area(owner=owner, reporter=reporter, wanted=mode)
+    area = _Area(owner=owner, root=target.root, sharing=sharing, reporter=reporter, wanted=mode)
     try:
         try:
             for key in _LOCKED:
@@ -81,8 +88,18 @@ def transaction(
 class _Area:
     """What has been made so far."""
 
-    def __init__(self, *, owner: OwnerRecord, reporter: Reporter, wanted: LockMode | None) -> None:
+    def __init__(
+        self,
+        *,
+        owner: OwnerRecord,
+        root: str,
+        sharing: Sharing | None,
+        reporter: Reporter,
+        wanted: LockMode | None,
+    ) -> None:
         self._owner = owner
+        self._root = root
+        self._sharing = sharing
         self._flocked = wanted in {None, LockMode.FLOCK}
         self._reporter = reporter
         self._name = TRANSACTION_PREFIX + owner.id
@@ -92,7 +109,7 @@ class _Area:
 
     def add_library(self, key: SchemeKey, path: str) -> None:
         """A library directory, with a lock of its own; made if it is missing."""
-        self._parents.append(make_parents(path))
+        self._parents.append(self._make_missing(path))
         parent = disk.realpath(path)
         if parent in self._directories:
             self._reaches(parent, key)
@@ -109,7 +126,7 @@ class _Area:
             place_of(scheme, above)
         except ValueError:
             with suppress(OSError):  # who brings nothing for it does without
-                self._parents.append(make_parents(above))
+                self._parents.append(self._make_missing(above))
 
     def add_scheme(self, key: SchemeKey, path: str) -> None:
         """A scheme directory: reached from the first, or else given a sibling (of its nearest parent, if missing)."""
@@ -135,14 +152,16 @@ class _Area:
 
     def remove(self) -> None:
         """Remove everything, the first directory last; a journal in it, or something ``taken``, keeps all."""
+        # First: what is removed while it is open lives on under another name (.nfs*, .fuse_hidden*), and keeps a
+        # directory on NFS and in user space from being removed.
+        while self._owner_files:
+            disk.close(self._owner_files.pop())
         directories = tuple(self._directories.values())
         if directories and not any(_has_journal(each.path) for each in directories):
             for directory in reversed(directories):
                 self._remove(directory.path)
         for made in reversed(self._parents):
             disk.remove_parents(made)
-        while self._owner_files:
-            disk.close(self._owner_files.pop())
 
     def _remove(self, path: str) -> None:
         try:
@@ -156,12 +175,15 @@ class _Area:
         directory = self._directories[parent]
         self._directories[parent] = replace(directory, schemes=(*directory.schemes, key))
 
+    def _make_missing(self, path: str) -> tuple[str, ...]:
+        return rights.make_missing(path, root=self._root, sharing=self._sharing)
+
     def _make(self, parent: str, key: SchemeKey, *, locked: bool) -> None:
         path = os.path.join(parent, self._name)
-        given = rights.inside(parent)
+        given = rights.inside(parent, self._sharing)
         # The directory is known before it is made: an interrupt between the two leaves nothing.
         self._directories[parent] = TransactionDirectory(path=path, parent=parent, schemes=(key,), locked=locked)
-        complete = rights.make_directory(path, given)
+        rights.make_directory(path, given)
         self._owner_files.append(write_owner(path, self._owner, given))
         self._flocked = self._flocked and flock_owner(self._owner_files[-1])
         first = next(iter(self._directories))
@@ -169,8 +191,6 @@ class _Area:
             disk.symlink(first, os.path.join(path, tidy.FOLLOWS_NAME))
         for name in ("lock", "new", tidy.OLD_NAME) if locked else ("new", tidy.OLD_NAME):
             rights.make_directory(os.path.join(path, name), given)
-        if given.shared and not complete:
-            self._reporter.emit(Warned(text=f"The group of {parent} could not be given to what is installed there"))
 
     def _can_rename_to(self, parent: str) -> bool:
         """Move an empty directory there and back. Only EXDEV says no: what may not be written is another matter."""
@@ -198,25 +218,12 @@ def _has_journal(path: str) -> bool:
         return True
 
 
-def make_parents(path: str) -> tuple[str, ...]:
-    """Make a directory and its missing parents with the rights of the nearest that exists; returns what it made."""
-    nearest = disk.nearest_directory(path)
-    if nearest == disk.realpath(path):
-        return ()
-    given = rights.inside(nearest)
-
-    def make(each: str) -> None:
-        rights.make_directory(each, given)
-
-    return disk.make_parents(path, make)
-
-
-def write_owner(directory: str, owner: OwnerRecord, given: rights.Rights) -> int:
+def write_owner(directory: str, owner: OwnerRecord, given: Rights) -> int:
     """Write the owner's record into a new directory; its descriptor."""
     fd = disk.open_new(os.path.join(directory, OWNER_NAME), read=True)
     try:
         disk.write(fd, owner.to_bytes())
-        rights.give(fd, given.file_mode, given.gid)
+        disk.give_rights(fd, given.file_mode, given.gid)
     except BaseException:
         disk.close(fd)
         raise

@@ -20,11 +20,11 @@ from holdfast.model.changes import ChangeSet, StagedChangeSet, Step
 from holdfast.model.composed import FromStore, Generated, PlacedFile
 from holdfast.model.places import absolute
 from holdfast.model.request import LinkMode
+from holdfast.model.rights import Rights, Sharing
 from holdfast.model.transaction import Transaction, TransactionDirectory
 from holdfast.stage import rights
 from holdfast.stage.lasting import make_lasting
 from holdfast.stage.link import Linker
-from holdfast.stage.rights import Rights
 
 NEW = "new"
 
@@ -34,6 +34,7 @@ def fill(
     tx: Transaction,
     *,
     link_mode: LinkMode = LinkMode.AUTO,
+    sharing: Sharing | None = None,
     fsync: bool = True,
     reporter: Reporter = SILENT,
 ) -> StagedChangeSet:
@@ -43,8 +44,9 @@ def fill(
         changes: What will be committed.
         tx: Its transaction, whose ``new`` directories are empty.
         link_mode: How files come from the store.
+        sharing: What is asked for with ``--shared``.
         fsync: Make it last through a power failure.
-        reporter: Hears of each distribution whose tree is complete.
+        reporter: Hears of each distribution whose tree is complete, and of a group that was refused.
 
     Raises:
         TargetError: It cannot be written, or not in the way that was asked for.
@@ -58,7 +60,7 @@ def fill(
     for directory in tx.directories:
         if steps := by_directory.get(directory.path):
             try:
-                with _Filler(directory, tx, link_mode, reporter) as filler:
+                with _Filler(directory, tx, link_mode, sharing, reporter) as filler:
                     staged += sum(filler.build(step, changes.contents[step.n]) for step in steps)
                     if fsync:
                         make_lasting(filler.path, staged)
@@ -74,9 +76,17 @@ def fill(
 class _Filler:
     """Fills the ``new`` directory of one transaction directory."""
 
-    def __init__(self, directory: TransactionDirectory, tx: Transaction, mode: LinkMode, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        directory: TransactionDirectory,
+        tx: Transaction,
+        mode: LinkMode,
+        sharing: Sharing | None,
+        reporter: Reporter,
+    ) -> None:
         self.path = os.path.join(directory.path, NEW)
         self._tx = tx
+        self._sharing = sharing
         self._reporter = reporter
         self._fd = disk.open_dir(self.path)
         self._linker = Linker(mode, self._fd)
@@ -120,7 +130,7 @@ class _Filler:
         if (known := self._rights.get(parent)) is not None:
             return known
         try:
-            found = rights.inside(parent)
+            found = rights.inside(parent, self._sharing)
         except (FileNotFoundError, NotADirectoryError):
             found = self._rights_at(os.path.dirname(parent))
         self._rights[parent] = found

@@ -19,8 +19,7 @@ from holdfast import disk
 from holdfast.errors import TargetError
 from holdfast.model.composed import FromStore
 from holdfast.model.request import LinkMode
-from holdfast.stage import rights
-from holdfast.stage.rights import Rights
+from holdfast.model.rights import Rights
 
 STORE_MODE, STORE_PROGRAM_MODE = 0o644, 0o755
 """The modes that every file in the store has, and a hard link carries along."""
@@ -104,7 +103,7 @@ class Linker:
             try:
                 if not (self._reflink and self._clone(original, copy)):
                     disk.copy(original, copy)
-                if not rights.give(copy, given.mode(executable=executable), given.gid):
+                if not disk.give_rights(copy, given.mode(executable=executable), given.gid):
                     self.unshared = True
                 mtime = source.mtime_ns or disk.fstat(original).st_mtime_ns
                 disk.utime(copy, (mtime, mtime))

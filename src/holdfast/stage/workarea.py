@@ -20,10 +20,11 @@ from holdfast import disk
 from holdfast.errors import TargetError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.owner import LockMode, OwnerRecord
+from holdfast.model.rights import Rights, Sharing
 from holdfast.model.target import Target
 from holdfast.model.transaction import TRANSACTION_PREFIX
 from holdfast.stage import rights, tidy
-from holdfast.stage.area import flock_owner, make_parents, write_owner
+from holdfast.stage.area import flock_owner, write_owner
 from holdfast.stage.owner import new_id, this_process
 
 _PRIVATE = 0o700
@@ -48,12 +49,20 @@ def is_beside(path: str) -> bool:
 
 
 @contextmanager
-def work_area(target: Target, *, command: str, reporter: Reporter = SILENT, beside: bool = False) -> Iterator[str]:
+def work_area(
+    target: Target,
+    *,
+    command: str,
+    sharing: Sharing | None = None,
+    reporter: Reporter = SILENT,
+    beside: bool = False,
+) -> Iterator[str]:
     """Make a work area for a block; its absolute path.
 
     Args:
         target: Beside which it lies if possible.
         command: Subcommand and requirement names, for the owner's record.
+        sharing: What is asked for with ``--shared``.
         reporter: Hears of what could not be removed.
         beside: Not in the system temp dir, which is known to be full.
 
@@ -61,19 +70,21 @@ def work_area(target: Target, *, command: str, reporter: Reporter = SILENT, besi
         TargetError: There is no place for it.
     """
     owner = this_process(new_id(), mode=LockMode.NONE, command=command)
-    path, fd, made = _first_usable(target, owner, beside=beside)
+    path, fd, made = _first_usable(target, owner, sharing, beside=beside)
     try:
         yield path
     finally:
+        disk.close(fd)  # first: as in `area`
         try:
             tidy.remove(path)
         except OSError as error:
             reporter.emit(Warned(text=f"{path} could not be removed: {error.strerror or error}"))
         disk.remove_parents(made)
-        disk.close(fd)
 
 
-def _first_usable(target: Target, owner: OwnerRecord, *, beside: bool) -> tuple[str, int, tuple[str, ...]]:
+def _first_usable(
+    target: Target, owner: OwnerRecord, sharing: Sharing | None, *, beside: bool
+) -> tuple[str, int, tuple[str, ...]]:
     faults: list[str] = []
     hidden = TRANSACTION_PREFIX + owner.id
     for directory, name, private in (
@@ -85,8 +96,8 @@ def _first_usable(target: Target, owner: OwnerRecord, *, beside: bool) -> tuple[
         path = os.path.join(directory, name)
         try:
             if not private:
-                made = make_parents(directory)
-            return path, _make(path, owner, private=private), made
+                made = rights.make_missing(directory, root=target.root, sharing=sharing)
+            return path, _make(path, owner, sharing, private=private), made
         except OSError as error:
             faults.append(f"{directory}: {error.strerror or error}")
             disk.remove_parents(made)
@@ -95,12 +106,13 @@ def _first_usable(target: Target, owner: OwnerRecord, *, beside: bool) -> tuple[
     )
 
 
-def _make(path: str, owner: OwnerRecord, *, private: bool) -> int:
-    given = rights.inside(os.path.dirname(path))
+def _make(path: str, owner: OwnerRecord, sharing: Sharing | None, *, private: bool) -> int:
     if private:
-        given = rights.Rights(
+        given = Rights(
             directory_mode=_PRIVATE, file_mode=0o600, executable_mode=_PRIVATE, gid=os.getegid(), shared=False
         )
+    else:
+        given = rights.inside(os.path.dirname(path), sharing)
     rights.make_directory(path, given)
     try:
         if private:

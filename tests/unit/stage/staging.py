@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from typing import NamedTuple
 
 from holdfast.model.composed import ComposedDistribution, Generated
 from holdfast.model.metadata import Metadata
@@ -16,6 +17,14 @@ from holdfast.model.target import Interpreter, Scheme, Target, TargetKind
 from holdfast.stage.compose import compose
 from holdfast.store.wheels import WheelStore
 from tests.support.wheels import WheelSpec, build_wheel
+
+
+class Directory(NamedTuple):
+    """The rights of a directory (``model.rights.Status``)."""
+
+    st_mode: int
+    st_gid: int = 7
+    st_uid: int = 0
 
 
 def stored_in(root: str, spec: WheelSpec, *, cached: bool = True) -> StoredWheel:

@@ -11,11 +11,12 @@ from holdfast import disk
 from holdfast.errors import TargetError
 from holdfast.model.composed import FromStore
 from holdfast.model.request import LinkMode
+from holdfast.model.rights import Rights, mirror
 from holdfast.stage.link import Linker
-from holdfast.stage.rights import Rights, mirror
 from tests.support.faulty_disk import Fail, FaultyDisk, Point
+from tests.unit.stage.staging import Directory
 
-PRIVATE = mirror(stat.S_IFDIR | 0o755, os.getgid(), uid=os.getuid())
+PRIVATE = mirror(Directory(0o755, os.getgid(), os.getuid()), uid=os.getuid())
 TIME = 1_000_000_000_123_456_789
 
 
@@ -62,13 +63,13 @@ def test_auto_links_hard_in_a_private_target(tmp_path: object, source: FromStore
 def test_auto_copies_where_a_link_would_carry_other_rights(
     tmp_path: object, source: FromStore, parent: int, expected: int
 ) -> None:
-    given = mirror(stat.S_IFDIR | parent, os.getgid(), uid=os.getuid())
+    given = mirror(Directory(parent, os.getgid(), os.getuid()), uid=os.getuid())
     (path,) = bring(tmp_path, source, LinkMode.AUTO, given)
     assert is_a_copy(path, source, expected)
 
 
 def test_a_group_of_ones_own_is_no_reason_to_copy(tmp_path: object, source: FromStore) -> None:
-    (path,) = bring(tmp_path, source, LinkMode.AUTO, mirror(stat.S_IFDIR | 0o775, 1000, uid=1000))
+    (path,) = bring(tmp_path, source, LinkMode.AUTO, mirror(Directory(0o775, 1000, 1000), uid=1000))
     assert os.path.samefile(path, source.path)
 
 

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from holdfast import disk
 from holdfast.disk import calls
+from holdfast.model.rights import Sharing, is_shared, mirror, new_root
 from holdfast.stage import rights
 from tests.support.faulty_disk import Fail, FaultyDisk, Point
+from tests.unit.stage.staging import Directory
 
 
 @pytest.mark.parametrize(
@@ -27,13 +29,16 @@ from tests.support.faulty_disk import Fail, FaultyDisk, Point
         (0o700, 0o700, 0o600, 0o700),
         (0o711, 0o711, 0o600, 0o700),
         (0o750, 0o750, 0o640, 0o750),
-        (0o1777, 0o777, 0o666, 0o777),
+        (0o777, 0o777, 0o666, 0o777),
+        (0o1777, 0o755, 0o644, 0o755),  # /tmp: each has his own
+        (0o1770, 0o770, 0o660, 0o770),
+        (0o3777, 0o2777, 0o666, 0o777),
         (0o4755, 0o755, 0o644, 0o755),
         (0o070, 0o770, 0o660, 0o770),
     ],
 )
 def test_modes_are_mirrored(parent: int, directory: int, file: int, executable: int) -> None:
-    found = rights.mirror(stat.S_IFDIR | parent, 7, uid=1000)
+    found = mirror(Directory(stat.S_IFDIR | parent), uid=1000)
     assert (found.directory_mode, found.file_mode, found.executable_mode) == (directory, file, executable)
     assert found.gid == 7
     assert found.mode(executable=True) == executable
@@ -41,30 +46,70 @@ def test_modes_are_mirrored(parent: int, directory: int, file: int, executable: 
 
 
 @pytest.mark.parametrize(
-    ("mode", "gid", "uid", "shared"),
+    ("mode", "gid", "owner", "uid", "shared"),
     [
-        (0o775, 50, 1000, True),
-        (0o2775, 50, 0, True),
-        (0o775, 0, 0, True),  # containers that give everybody group 0
-        (0o775, 1000, 1000, False),  # umask 002 and a group of one's own
-        (0o2775, 1000, 1000, True),  # setgid is a request
-        (0o755, 50, 1000, False),
-        (0o2755, 50, 1000, False),
+        (0o775, 50, 1000, 1000, True),
+        (0o2775, 50, 0, 0, True),
+        (0o775, 0, 0, 0, True),  # containers that give everybody group 0
+        (0o775, 1000, 1000, 1000, False),  # umask 002 and a group of one's own
+        (0o775, 1000, 0, 1000, True),  # root lets him write
+        (0o2775, 1000, 1000, 1000, True),  # setgid is a request
+        (0o1777, 50, 0, 1000, False),  # /tmp is nobody's
+        (0o755, 50, 1000, 1000, False),
+        (0o2755, 50, 1000, 1000, False),
     ],
 )
-def test_a_directory_is_shared_when_a_group_may_write(mode: int, gid: int, uid: int, *, shared: bool) -> None:
-    assert rights.mirror(mode, gid, uid=uid).shared is shared
+def test_a_directory_is_shared_when_a_group_may_write(
+    mode: int, gid: int, owner: int, uid: int, *, shared: bool
+) -> None:
+    directory = Directory(mode, gid, owner)
+    assert is_shared(directory, uid=uid) is shared
+    assert mirror(directory, uid=uid).shared is shared
 
 
 @given(mode=st.integers(0, 0o7777), gid=st.integers(0, 9), uid=st.integers(0, 9))
 def test_nobody_gets_more_than_the_parent_gives(mode: int, gid: int, uid: int) -> None:
-    found = rights.mirror(mode, gid, uid=uid)
+    found = mirror(Directory(mode, gid), uid=uid)
     for each in (found.directory_mode, found.file_mode, found.executable_mode):
         assert not each & 0o077 & ~(mode | (mode & 0o444) >> 2)  # x where r, for what is executable
         assert not each & (stat.S_ISUID | stat.S_ISVTX)
-        refused = rights.without_group(each)
-        assert (refused & 0o070) >> 3 == refused & 0o007 == each & 0o007
-        assert not refused & stat.S_ISGID
+
+
+@given(mode=st.integers(0, 0o7777), gid=st.one_of(st.none(), st.integers(0, 9)))
+def test_shared_gives_the_group_everything_and_others_nothing(mode: int, gid: int | None) -> None:
+    plain, asked = mirror(Directory(mode), uid=3), mirror(Directory(mode), uid=3, sharing=Sharing(gid=gid))
+    assert asked.shared
+    assert asked.gid == (7 if gid is None else gid)
+    assert asked.directory_mode == plain.directory_mode | 0o2070
+    assert asked.file_mode == plain.file_mode | 0o060
+    assert asked.executable_mode & ~0o010 == plain.executable_mode & ~0o010 | 0o060
+
+
+@pytest.mark.parametrize(
+    ("parent", "made", "asked", "mode", "gid"),
+    [
+        (0o755, 0o755, False, 0o755, 5),
+        (0o755, 0o700, False, 0o700, 5),
+        (0o755, 0o775, False, 0o775, 5),
+        (0o755, 0o777, False, 0o775, 5),  # umask 000: not world-writable, as the parent is not
+        (0o777, 0o777, False, 0o777, 7),
+        (0o2755, 0o2755, False, 0o2775, 7),  # setgid is the request, although the parent lacks g+w
+        (0o2755, 0o700, False, 0o2770, 7),
+        (0o775, 0o755, False, 0o775, 7),
+        (0o1777, 0o755, False, 0o755, 5),
+        (0o1777, 0o777, False, 0o775, 5),
+        (0o3777, 0o755, False, 0o2775, 7),
+        (0o755, 0o755, True, 0o2775, 9),
+        (0o755, 0o700, True, 0o2770, 9),
+        (0o2775, 0o700, True, 0o2770, 9),
+    ],
+)
+def test_new_roots_follow_the_umask_and_the_group_writes_where_it_is_asked_for(
+    parent: int, made: int, asked: bool, mode: int, gid: int  # noqa: FBT001 - a column of the table
+) -> None:
+    sharing = Sharing(gid=9) if asked else None
+    found = new_root(Directory(parent), Directory(made, 5), sharing=sharing)
+    assert (oct(found[0]), found[1]) == (oct(mode), gid)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
@@ -96,7 +141,7 @@ def test_the_group_is_the_parents(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL])
 def test_a_refused_group_gets_no_more_than_everybody(tmp_path: Path, number: int) -> None:
     tmp_path.chmod(0o775)
-    found = rights.mirror(0o2775, os.getegid() + 1, uid=0)
+    found = mirror(Directory(0o2775, os.getegid() + 1), uid=0)
     with FaultyDisk(Point(n=0), Fail(number=number, lasting=True), names=["fchown"]):
         assert not rights.make_directory(str(tmp_path / "directory"), found)
         assert not rights.write_file(str(tmp_path / "file"), b"x", found)
@@ -105,7 +150,7 @@ def test_a_refused_group_gets_no_more_than_everybody(tmp_path: Path, number: int
 
 
 def test_other_errors_are_not_ignored(tmp_path: Path) -> None:
-    found = rights.mirror(0o775, os.getegid() + 1, uid=0)
+    found = mirror(Directory(0o775, os.getegid() + 1), uid=0)
     with (
         FaultyDisk(Point(n=0), Fail(number=errno.EIO), names=["fchown"]),
         pytest.raises(OSError, match="Input/output error"),
@@ -114,7 +159,7 @@ def test_other_errors_are_not_ignored(tmp_path: Path) -> None:
 
 
 def test_the_group_comes_before_the_mode(tmp_path: Path) -> None:
-    found = rights.mirror(0o2775, os.getegid() + 1, uid=0)
+    found = mirror(Directory(0o2775, os.getegid() + 1), uid=0)
     with FaultyDisk() as recorded:
         rights.make_directory(str(tmp_path / "directory"), found)
     names = [call.name for call in recorded.made]
