@@ -4,7 +4,8 @@ One JSON object on one line. It names places by scheme key and relative path onl
 more rights than whoever wrote it: nothing in it can lead out of the schemes that the reader computed.
 
 **Guarantees**: `write_journal` makes it appear whole and synced, or not at all. `parse_journal` accepts nothing that
-names a place outside of a scheme, one of holdfast's own entries, or the same number twice.
+names a place outside of a scheme, one of holdfast's own entries, a dist-info twice, or what no path can be; none of its
+words comes into a message.
 
 **On crash**: before the rename a ``journal.part`` may lie beside it, which nobody reads.
 
@@ -16,9 +17,11 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
 
 from packaging.utils import NormalizedName
 
@@ -34,6 +37,9 @@ JOURNAL_LIMIT = 16 * 1024 * 1024
 _PART = "journal.part"
 _PATH_LIMIT = 4096
 _DIGEST_LENGTHS = (0, 64)
+_BYTES_PER_LIST = 8
+"""Ours have twelve and more for each bracket: nothing but brackets takes thirty times its size when parsed."""
+_Word = TypeVar("_Word", bound=StrEnum)
 _STEP_LENGTHS = (5, 8)
 """Fields of a step; of one with an identity."""
 Identity = tuple[int, int, int]
@@ -165,11 +171,13 @@ def parse_journal(content: bytes, *, identifier: str) -> Journal:
     """
     if len(content) > JOURNAL_LIMIT:
         raise ValueError("it is too long to be one of ours")
+    if (content.count(b"[") + content.count(b"{")) * _BYTES_PER_LIST > len(content) + 1024:
+        raise ValueError("it is no journal")
     try:
         data = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ValueError("it is no journal") from error
-    if not isinstance(data, dict) or data.get("journal") != VERSION:
+    if not isinstance(data, dict) or type(data.get("journal")) is not int or data["journal"] != VERSION:
         raise ValueError("it is of a version that this holdfast does not know")
     try:
         if data["id"] != identifier:
@@ -181,21 +189,36 @@ def parse_journal(content: bytes, *, identifier: str) -> Journal:
             if len(row) == max(_STEP_LENGTHS):
                 inode, size, mtime = (_integer(each) for each in row[5:])
                 identities[n] = (inode, size, mtime)
-        rooms = tuple(tuple(SchemeKey(key) for key in keys) for keys in data["rooms"])
-        if not {step.place.scheme for step in steps} <= {key for keys in rooms for key in keys}:
-            raise ValueError("a step in it has no directory to work from")
+        projects = tuple(
+            ProjectChange(name=_name(names, index), old=_parsed_info(old), new=_parsed_info(new))
+            for index, old, new in data["projects"]
+        )
+        for infos in ([each.old for each in projects], [each.new for each in projects]):
+            _refuse_repeated([info[0] for info in infos if info])
         return Journal(
             id=identifier,
-            rooms=rooms,
-            projects=tuple(
-                ProjectChange(name=_name(names, index), old=_parsed_info(old), new=_parsed_info(new))
-                for index, old, new in data["projects"]
-            ),
+            rooms=_rooms(data["rooms"], steps),
+            projects=projects,
             steps=tuple(steps),
             identities=identities,
         )
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError("its fields are not those of a journal") from error
+
+
+def _rooms(rows: list[list[object]], steps: list[Step]) -> tuple[tuple[SchemeKey, ...], ...]:
+    """The scheme keys of each transaction directory: each key once, all that the steps need."""
+    rooms = tuple(tuple(_word(SchemeKey, key) for key in keys) for keys in rows[: len(SchemeKey) + 1])
+    keys = [key for room in rooms for key in room]
+    _refuse_repeated(keys)
+    if not all(rooms) or not {step.place.scheme for step in steps} <= set(keys):
+        raise ValueError("a step in it has no directory to work from")
+    return rooms
+
+
+def _refuse_repeated(found: Sequence[object]) -> None:
+    if len(set(found)) != len(found):
+        raise ValueError("something in it is there twice")
 
 
 def _step(n: int, row: list[object], names: list[str]) -> Step:
@@ -206,7 +229,7 @@ def _step(n: int, row: list[object], names: list[str]) -> Step:
         raise TypeError(owners)
     return Step(
         n=n,
-        kind=StepKind(_text(kind)),
+        kind=_word(StepKind, kind),
         place=_place(_text(scheme), _text(path)),
         directory=bool(_integer(flags) & 1),
         dist_info=bool(_integer(flags) & 2),
@@ -237,7 +260,18 @@ def _place(scheme: str, path: str) -> Place:
         raise ValueError("a path in it leads astray")
     if any(part == LOCK_NAME or part.startswith(TRANSACTION_PREFIX) for part in parts):
         raise ValueError("a path in it is holdfast's own")
-    return Place(scheme=SchemeKey(scheme), path=path)
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise ValueError("a path in it is none") from error
+    return Place(scheme=_word(SchemeKey, scheme), path=path)
+
+
+def _word(kind: type[_Word], value: object) -> _Word:
+    try:
+        return kind(_text(value))
+    except ValueError as error:  # whose own message would repeat the word, however long
+        raise ValueError("a word in it is not known") from error
 
 
 def _text(value: object) -> str:

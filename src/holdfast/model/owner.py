@@ -9,6 +9,8 @@ from typing import Protocol
 
 RECORD_LIMIT = 4096
 """Bytes of a record that are ever read or written (design section 3)."""
+_INTEGERS = 1 << 64
+"""What a system counts fits below it; what does not (NaN neither) was not counted by one."""
 
 
 class LockMode(StrEnum):
@@ -78,8 +80,9 @@ class OwnerRecord:
             return None
         integers = (record.pid, record.pid_namespace, record.started, record.uid, record.counter)
         texts = (record.id, record.boot, record.host, record.user, record.command)
-        whole = all(type(value) is int for value in integers) and all(type(value) is str for value in texts)
-        return record if whole and isinstance(record.since, (int, float)) else None
+        whole = all(type(value) is int and 0 <= value < _INTEGERS for value in integers)
+        whole = whole and all(type(value) is str for value in texts)
+        return record if whole and isinstance(record.since, (int, float)) and abs(record.since) < _INTEGERS else None
 
 
 class Verdict(StrEnum):
