@@ -82,7 +82,8 @@ def lives(pid: int, started: int) -> bool:
 
 
 def work(shared: Shared, number: int, task: dict[str, object]) -> None:
-    """One worker, until it is told to stop or killed."""
+    """One worker, until it is told to stop or killed, or its parent is gone."""
+    parent = os.getppid()
     target = bare_target(str(task["root"]), made=False)
     chosen = random.Random()
     if task["refusing"]:
@@ -90,7 +91,7 @@ def work(shared: Shared, number: int, task: dict[str, object]) -> None:
     me = os.getpid()
     started = disk.sight(me).started or 0
     sweep(target)
-    while not shared[_STOP]:
+    while not shared[_STOP] and os.getppid() == parent:
         kind = chosen.randrange(len(MODES))
         try:
             with (
