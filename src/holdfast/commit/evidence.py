@@ -18,6 +18,7 @@ import posixpath
 from collections.abc import Iterator
 
 from holdfast import disk
+from holdfast.commit.carry import PART
 from holdfast.commit.journal import Journal
 from holdfast.commit.recheck import RECORD_LIMIT, infos_by_project, record_digest
 from holdfast.commit.rooms import Rooms
@@ -99,7 +100,10 @@ class Evidence:
             at = self._path(step.place)
             if step.kind in kinds and (path == at or path.startswith(f"{at}/")):
                 room = self._rooms.of_place(step.place)
-                yield f"{step.n}{path[len(at) :]}", room.new if kinds[0] is StepKind.PLACE else room.old
+                if kinds[0] is StepKind.PLACE:
+                    yield f"{step.n}{path[len(at) :]}", room.new
+                else:
+                    yield from ((f"{step.n}{part}{path[len(at) :]}", room.old) for part in ("", PART))
 
     def _strangers(self, name: str, places: set[Place]) -> bool:
         """Whether a dist-info lies at one of our places that is neither the old nor the new one."""

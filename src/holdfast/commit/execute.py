@@ -112,6 +112,7 @@ class _Commit:
         self._rooms = rooms
         self._fsync = fsync
         self._synced = 0.0
+        self._carried = 0
 
     def run(self, stop: Callable[[], bool]) -> CommitOutcome:
         try:
@@ -144,7 +145,13 @@ class _Commit:
             raise _failed(error, self._tx.directories[0].parent) from error
         # DISK: no journal: NEW is in force, whatever happens from here
         durable = self._last_sync()
-        return Committed(waited=self._held.waited, held=self._held.seconds, synced=self._synced, durable=durable)
+        return Committed(
+            waited=self._held.waited,
+            held=self._held.seconds,
+            synced=self._synced,
+            carried=self._carried,
+            durable=durable,
+        )
 
     def _step(self, prepared: _Prepared, stop: Callable[[], bool]) -> bool:
         """Make all steps; False: asked to stop."""
@@ -152,7 +159,7 @@ class _Commit:
             if stop():
                 return False
             self._held.refresh()
-            perform(step, self._doors, self._rooms, prepared.linked)
+            self._carried += perform(step, self._doors, self._rooms, prepared.linked, between=self._held.refresh)
         return not stop()
 
     def _prepare(self) -> _Prepared | Moved:

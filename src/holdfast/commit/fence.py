@@ -12,7 +12,7 @@ what he had taken in the same way. A ``taken/`` counts as a journal for readers.
 **On crash**: what was taken lies below a ``taken/`` of a dead holder, and the next one finds it there.
 
 **Limits**: a sibling beside a scheme directory where the holder has none stays where it is; (2) and (3) are done to it.
-On overlay a directory of a lower layer cannot be moved; nobody who could write to it is left, and it stays as it is. A
+A directory of a lower layer of an overlay cannot be renamed: it is carried, file by file. A
 transaction of whose directories the holder locks a part only (without the journal) keeps its place; (3) is done to it.
 """
 
@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat as modes
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from holdfast import disk
+from holdfast.commit.carry import MADE, in_turn
 from holdfast.commit.making import Forge, make
 from holdfast.commit.rooms import JOURNAL, NEW, OLD, locate_room
 from holdfast.envlock.held import HeldLock
@@ -41,9 +43,10 @@ from holdfast.model.transaction import (
 DEAD_NAME = "dead"
 """In the holder's directory: what was taken and needs no recovery (any more); it goes with it."""
 _OWNER = "owner"
-_MADE = "made"
 _MARKS = (BROKEN_NAME, JOURNAL, TAKEN_NAME)
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_NOT_WHOLE = frozenset({errno.EXDEV, *_NOT_EMPTY})
+_NONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _TRIES = 1000
 
 
@@ -75,7 +78,7 @@ def marked(parent: str) -> Iterator[str]:
         return
     for name in sorted(names):
         path = os.path.join(parent, name)
-        if is_transaction_name(name) and any(_lies(path, mark) for mark in _MARKS):
+        if is_transaction_name(name) and is_directory(path) and any(_lies(path, mark) for mark in _MARKS):
             yield name.removeprefix(TRANSACTION_PREFIX)
 
 
@@ -112,7 +115,7 @@ def put_away(taken: Taken, held: HeldLock) -> None:
         path = os.path.join(directory.path, TAKEN_NAME, taken.id)
         if disk.lexists(path):
             place = os.path.join(directory.path, DEAD_NAME)
-            make(place, None)
+            _make_in(directory, DEAD_NAME)
             disk.rename(path, os.path.join(place, taken.id))
         with suppress(OSError):  # there is none, or there are others
             disk.rmdir(os.path.join(directory.path, TAKEN_NAME))
@@ -133,24 +136,54 @@ def _take(identifier: str, held: HeldLock) -> list[str]:
         path = os.path.join(place, identifier)
         source = os.path.join(directory.parent, name)
         if disk.lexists(source):
-            make(place, None)
+            _make_in(directory, TAKEN_NAME)
             try:
-                disk.rename(source, path)
-            except OSError as error:
-                if error.errno == errno.EXDEV:
-                    path = source
-                elif disk.lexists(source):
+                _move(source, path, held)
+            except OSError:
+                if disk.lexists(source):
                     raise
-                else:  # a late step of the dead holder before us: it comes with what he had taken
-                    held.check()
-        nested = os.path.join(path, TAKEN_NAME)
-        for each in _names(nested):
-            if is_transaction_name(TRANSACTION_PREFIX + each):
-                disk.rename(os.path.join(nested, each), os.path.join(place, each))
-                inherited.append(each)
-        with suppress(OSError):
-            disk.rmdir(nested)
+                held.check()  # a late step of the dead holder before us: it comes with what he had taken
+        inherited += _inherit(path, place, held)
     return inherited
+
+
+def _inherit(path: str, place: str, held: HeldLock) -> list[str]:
+    """What a dead holder had taken comes out beside him. Opened one by one: ``taken`` may be a symlink to anywhere."""
+    with ExitStack() as opened:
+        fds: list[int] = []
+        for name in (path, TAKEN_NAME):
+            try:
+                fds.append(disk.open_dir(name, dir_fd=fds[-1] if fds else None))
+            except OSError as error:
+                if error.errno not in _NONE:
+                    raise
+                return []
+            opened.callback(disk.close, fds[-1])
+        at, nested = fds
+        found = [each for each in disk.listdir(nested) if is_transaction_name(TRANSACTION_PREFIX + each)]
+        for each in found:
+            _move(each, os.path.join(place, each), held, src_dir_fd=nested)
+        with suppress(OSError):
+            disk.rmdir(TAKEN_NAME, dir_fd=at)
+    return found
+
+
+def _move(source: str, to: str, held: HeldLock, *, src_dir_fd: int | None = None) -> None:
+    """Rename a transaction directory; what lies in a lower layer of an overlay is carried.
+
+    Then a taker who dies leaves it on both sides, and the next one finds the other half where this one had it.
+    """
+    try:
+        disk.rename(source, to, src_dir_fd=src_dir_fd)
+    except OSError as error:
+        if error.errno not in _NOT_WHOLE:
+            raise
+        fd = disk.open_dir(os.path.dirname(os.path.dirname(to)))  # ours, beside what it was
+        try:
+            forge = Forge(fd=fd, name=f"{MADE}-{held.transaction.id}")
+            disk.carry(source, to, src_dir_fd=src_dir_fd, make=forge.make, order=in_turn, between=held.refresh)
+        finally:
+            disk.close(fd)
 
 
 def _is_here(identifier: str, directories: tuple[TransactionDirectory, ...]) -> bool:
@@ -171,9 +204,6 @@ def _disarm(identifier: str, target: Target, held: HeldLock) -> Taken | None:
     beside = [path for path in beside if disk.lexists(path)]
     first = next((path for path in (*moved, *beside) if not _lies(path, "follows")), None)
     owner = _owner_in(first) if first else None
-    if first in beside:  # a lower layer of an overlay
-        journal = JOURNAL if _lies(str(first), JOURNAL) else ""
-        return Taken(id=identifier, path=str(first), owner=owner, journal=journal, suffix="", taker=own.id)
     for scheme in owner.schemes if owner else ():
         key = next((key for key in SchemeKey if key == scheme), None)
         found = locate_room(target.scheme, (key,), identifier, taker=own.id) if key else None
@@ -213,7 +243,7 @@ def _rotate(path: str, suffix: str, held: HeldLock, *, deep: bool) -> None:
             try:
                 for name in disk.listdir(fd):
                     if name == kind or (name.startswith(f"{kind}-") and name != kind + suffix):
-                        _drain(name, fd, fresh, held, forge=Forge(fd=fd, name=_MADE + suffix) if deep else None)
+                        _drain(name, fd, fresh, held, forge=Forge(fd=fd, name=MADE + suffix) if deep else None)
             finally:
                 disk.close(fresh)
     finally:
@@ -251,11 +281,21 @@ def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, forge: Forge | No
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
 
 
-def _names(path: str) -> list[str]:
+def _make_in(directory: TransactionDirectory, name: str) -> None:
+    """Make a directory in our own; what takes its place meanwhile is not gone through."""
+    own = disk.open_dir(directory.path)
     try:
-        return disk.listdir(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
+        make(name, own)
+    finally:
+        disk.close(own)
+
+
+def is_directory(path: str) -> bool:
+    """Whether a directory lies there, and no symlink to one: nobody is dead, or has a journal, in what is none."""
+    try:
+        return modes.S_ISDIR(disk.lstat(path).st_mode)
+    except OSError:
+        return False
 
 
 def _lies(path: str, name: str) -> bool:

@@ -25,7 +25,7 @@ class Forge:
     fd: int
     name: str
 
-    def make(self, name: str, dir_fd: int, model: os.stat_result) -> None:
+    def make(self, name: str, dir_fd: int | None, model: os.stat_result) -> None:
         """Make one with the rights of its model; it may be there already."""
         if disk.lexists(name, dir_fd=dir_fd):
             return

@@ -7,7 +7,8 @@ absent: its old version was linked into ``old/`` before, and the new one is rena
 `undo` reads just that.
 
 **Limits**: where the old version cannot be linked (another user's file under fs.protected_hardlinks, too many links, a
-file system without links) the file is absent between two renames. A directory always is.
+file system without links) the file is absent between two renames. A directory always is; one that cannot be renamed is
+there in part for as long as it takes to move every file in it (`carry`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 from holdfast import disk
+from holdfast.commit.carry import take_out
 from holdfast.commit.journal import Identity
 from holdfast.commit.rooms import Doors, Rooms
 from holdfast.model.changes import Step, StepKind
@@ -79,8 +81,13 @@ def identities_of(steps: Iterable[Step], rooms: Rooms) -> dict[int, Identity]:
     return found
 
 
-def perform(step: Step, doors: Doors, rooms: Rooms, linked: frozenset[int]) -> None:
+def perform(
+    step: Step, doors: Doors, rooms: Rooms, linked: frozenset[int], *, between: Callable[[], None] = lambda: None
+) -> int:
     """Do one step.
+
+    Returns:
+        How many files had to be moved one by one.
 
     Raises:
         OSError: It was not done, or half of it; undo decides by looking.
@@ -91,14 +98,15 @@ def perform(step: Step, doors: Doors, rooms: Rooms, linked: frozenset[int]) -> N
     if step.kind is StepKind.REPLACE and step.n in linked:
         # DISK: old version in old/<n> and at its place, one inode; the new one comes over it
         disk.rename(n, name, src_dir_fd=room.new, dst_dir_fd=parent)
-        return
+        return 0
+    moved = 0
     if step.kind is not StepKind.PLACE:
-        # Not exclusive: nobody else puts anything there; and exclusive may mean link and unlink, which no fence stops.
-        disk.rename(name, n, src_dir_fd=parent, dst_dir_fd=room.old)
+        moved = take_out(name, parent, n, room, between)
         # DISK: old version in old/<n> only
     if step.kind is not StepKind.REMOVE:
         disk.rename_exclusive(n, name, src_dir_fd=room.new, dst_dir_fd=parent)
         # DISK: new version at its place, new/<n> is gone
+    return moved
 
 
 def sync_touched(steps: Iterable[Step], doors: Doors, rooms: Rooms, *, between: Callable[[], None]) -> None:

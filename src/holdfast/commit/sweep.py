@@ -64,7 +64,7 @@ class _Sweep:
             self._keep(n, rooms.of_place(self._step.place))
         elif foreign:
             with suppress(OSError):
-                _remove_empty(n, room)
+                disk.remove_empty(n, dir_fd=room)
 
     def _empty(self, name: str, dir_fd: int, below: str) -> list[str]:
         """Delete what may be deleted in a directory, and it if it is empty then; returns what is foreign."""
@@ -139,15 +139,3 @@ def _down(opened: list[int], start: int, names: list[str], like: list[int] | Non
                 continue
         fd = disk.open_dir(name, dir_fd=fd)
         opened.append(fd)
-
-
-def _remove_empty(name: str, dir_fd: int) -> None:
-    fd = disk.open_dir(name, dir_fd=dir_fd)
-    try:
-        for entry in disk.scandir(fd):
-            if entry.is_dir(follow_symlinks=False):
-                _remove_empty(entry.name, fd)
-    finally:
-        disk.close(fd)
-    with suppress(OSError):
-        disk.rmdir(name, dir_fd=dir_fd)

@@ -19,10 +19,13 @@ import os
 import stat as modes
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from holdfast import disk
+from holdfast.commit.carry import MADE, PART, in_turn
 from holdfast.commit.evidence import Evidence
 from holdfast.commit.journal import Journal
+from holdfast.commit.making import Forge
 from holdfast.commit.paths import is_bytecode
 from holdfast.commit.rooms import Doors, Room, Rooms
 from holdfast.commit.steps import sync_touched
@@ -62,7 +65,7 @@ def undo(
         OSError: Something could not be moved; call again.
     """
     evidence = Evidence(journal, target, rooms)
-    work = _Undo(journal, evidence, fsync=fsync)
+    work = _Undo(journal, evidence, fsync=fsync, between=between)
     for step in reversed(journal.steps):
         between()
         try:
@@ -80,23 +83,29 @@ def undo(
 
 
 class _Undo:
-    def __init__(self, journal: Journal, evidence: Evidence, *, fsync: bool) -> None:
+    def __init__(self, journal: Journal, evidence: Evidence, *, fsync: bool, between: Callable[[], None]) -> None:
         self._journal = journal
         self._fsync = fsync
         self._evidence = evidence
+        self._between = between
         self.left: list[str] = []
 
     def take_back(self, step: Step, at: _At, room: Room) -> None:
         """Undo one step, as far as it was done."""
         n = str(step.n)
-        old, new = _look(room.old, n), _look(room.new, n)
         if step.kind is StepKind.REPLACE:
             self._replaced(step, at, room)
             return
-        if step.kind is not StepKind.REMOVE and (new is None or old is not None or step.kind is StepKind.PLACE):
-            self._from_target(step, at, _At(fd=room.new, name=n, path=at.path))
-        if step.kind is not StepKind.PLACE and old is not None:
-            self._restore(step, _At(fd=room.old, name=n, path=at.path), at)
+        if _look(room.old, n + PART) is None:
+            old, new = _look(room.old, n), _look(room.new, n)
+            if step.kind is not StepKind.REMOVE and (new is None or old is not None or step.kind is StepKind.PLACE):
+                self._from_target(step, at, _At(fd=room.new, name=n, path=at.path), room)
+            if step.kind is StepKind.PLACE or old is None or self._restored(step, n, at, room):
+                return
+        # DISK: the old version in old/<n>.part and at its place, file by file; nothing new at its place
+        part, returns = _At(fd=room.old, name=n + PART, path=at.path), self._returns(step)
+        if not self._moved_whole(part, at, returns):
+            self._merge(part, at, room, returns)
 
     def _replaced(self, step: Step, at: _At, room: Room) -> None:
         n = str(step.n)
@@ -128,13 +137,15 @@ class _Undo:
         except OSError:  # links are refused: absent for a moment
             disk.rename_exclusive(at.name, n, src_dir_fd=at.fd, dst_dir_fd=room.new)
 
-    def _from_target(self, step: Step, at: _At, to: _At) -> None:
+    def _from_target(self, step: Step, at: _At, to: _At, room: Room) -> None:
         """What we placed goes back to ``new/<n>``."""
         here, there = _look(at.fd, at.name), _look(to.fd, to.name)
         if here is None:
             return
         if modes.S_ISDIR(here.st_mode) and step.directory:
-            self._merge(at, to, lambda each: self._is_placed(step, each))
+            wanted = partial(self._is_placed, step)
+            if not self._moved_whole(at, to, wanted):
+                self._merge(at, to, room, wanted)
             return
         if there is not None and _same(here, there):
             _drop(at, to.name, to.fd)  # placed by link, and not yet taken from new/
@@ -144,48 +155,65 @@ class _Undo:
         else:
             self.left.append(f"{at.path}: came meanwhile; left")
 
-    def _restore(self, step: Step, at: _At, to: _At) -> None:
-        """What was there comes back from ``old/<n>``."""
+    def _restored(self, step: Step, n: str, to: _At, room: Room) -> bool:
+        """What was there comes back from ``old/<n>``; False: it is to be merged from ``old/<n>.part``."""
+        at = _At(fd=room.old, name=n, path=to.path)
         here, there = _look(at.fd, at.name), _look(to.fd, to.name)
         if here is None:
-            return
+            return True
         if modes.S_ISDIR(here.st_mode):
             if there is None or modes.S_ISDIR(there.st_mode):
-                self._merge(at, to, lambda each: self._may_restore(step, each.path) or is_bytecode_at(each))
-                return
+                if self._moved_whole(at, to, self._returns(step)):
+                    return True
+                disk.rename(n, n + PART, src_dir_fd=room.old, dst_dir_fd=room.old)
+                return False
         elif there is None:
             if self._may_restore(step, at.path):
                 disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
-            return
+            return True
         self.left.append(f"{to.path}: came meanwhile; the old one is not restored")
+        return True
 
-    def _merge(self, at: _At, to: _At, wanted: Callable[[_At], bool]) -> None:
-        """Move a directory, whole if everything in it is wanted and nothing lies there, else file by file."""
-        if _look(to.fd, to.name) is None and self._all(at, wanted):
+    def _returns(self, step: Step) -> Callable[[_At], bool]:
+        return lambda each: self._may_restore(step, each.path) or is_bytecode_at(each)
+
+    def _moved_whole(self, at: _At, to: _At, wanted: Callable[[_At], bool]) -> bool:
+        """Move a directory by one rename, if nothing lies there and everything in it is wanted."""
+        if _look(to.fd, to.name) is not None or not self._all(at, wanted):
+            return False
+        try:
             disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
-            return
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return False  # it lies in a lower layer of an overlay
+        return True
+
+    def _merge(self, at: _At, to: _At, room: Room, wanted: Callable[[_At], bool]) -> None:
+        """Move what is wanted of a directory, each directory in it whole where that works, else file by file."""
         source = disk.open_dir(at.name, dir_fd=at.fd)
         try:
-            entries = sorted(disk.scandir(source), key=lambda entry: entry.name)
-            if not entries:
-                disk.rmdir(at.name, dir_fd=at.fd)
-                return
-            destination = self._made(to, source)
-            try:
-                for entry in entries:
-                    each = _At(fd=source, name=entry.name, path=f"{at.path}/{entry.name}")
-                    there = _At(fd=destination, name=entry.name, path=each.path)
-                    if entry.is_dir(follow_symlinks=False):
-                        self._merge(each, there, wanted)
-                    elif _look(destination, entry.name) is not None or not wanted(each):
-                        self.left.append(f"{each.path}: not of this transaction; left")
-                    else:
-                        disk.rename_exclusive(entry.name, entry.name, src_dir_fd=source, dst_dir_fd=destination)
-                if self._fsync:
-                    disk.fsync(destination)
-                    disk.fsync(source)
-            finally:
-                disk.close(destination)
+            entries = sorted(disk.scandir(source), key=lambda entry: in_turn(entry.name))
+            if entries or _look(to.fd, to.name) is None:
+                Forge(fd=room.new, name=MADE).make(to.name, to.fd, disk.fstat(source))
+                destination = disk.open_dir(to.name, dir_fd=to.fd)
+                try:
+                    for entry in entries:
+                        self._between()
+                        each = _At(fd=source, name=entry.name, path=f"{at.path}/{entry.name}")
+                        there = _At(fd=destination, name=entry.name, path=each.path)
+                        if entry.is_dir(follow_symlinks=False):
+                            if not self._moved_whole(each, there, wanted):
+                                self._merge(each, there, room, wanted)
+                        elif _look(destination, entry.name) is not None or not wanted(each):
+                            self.left.append(f"{each.path}: not of this transaction; left")
+                        else:
+                            disk.rename_exclusive(entry.name, entry.name, src_dir_fd=source, dst_dir_fd=destination)
+                    if self._fsync:
+                        disk.fsync(destination)
+                        disk.fsync(source)
+                finally:
+                    disk.close(destination)
             if not disk.listdir(source):
                 disk.rmdir(at.name, dir_fd=at.fd)
         finally:
@@ -201,16 +229,6 @@ class _Undo:
         finally:
             disk.close(fd)
         return True
-
-    def _made(self, to: _At, source: int) -> int:
-        """The destination of a merge, made with the rights of its source."""
-        try:
-            disk.mkdir(to.name, 0o700, dir_fd=to.fd)
-        except FileExistsError:
-            return disk.open_dir(to.name, dir_fd=to.fd)
-        fd = disk.open_dir(to.name, dir_fd=to.fd)
-        disk.fchmod(fd, modes.S_IMODE(disk.fstat(source).st_mode))
-        return fd
 
     def _is_ours(self, step: Step, at: _At, status: os.stat_result) -> bool:
         known = self._journal.identities.get(step.n)

@@ -4,6 +4,7 @@ Each function passes through ``disk.calls``, which tests exchange. Descriptors a
 `close`.
 """
 
+from holdfast.disk.carrying import carry, remove_empty
 from holdfast.disk.entries import (
     exchange,
     link,
@@ -67,6 +68,7 @@ __all__ = [
     "Room",
     "Sight",
     "boot_id",
+    "carry",
     "close",
     "copy",
     "exchange",
@@ -103,6 +105,7 @@ __all__ = [
     "realpath",
     "reflink",
     "remedy",
+    "remove_empty",
     "remove_parents",
     "remove_tree",
     "rename",

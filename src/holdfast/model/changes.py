@@ -204,6 +204,7 @@ class Committed:
     Attributes:
         waited: Seconds waited for the lock.
         held: Seconds the lock was held; ``synced`` of them in fsync.
+        carried: Files that were moved one by one, because the file system could not rename their directory.
         left: Paths that the sweep could not or may not delete.
         durable: False: the last sync failed; the change may not survive a power failure.
     """
@@ -211,6 +212,7 @@ class Committed:
     waited: float
     held: float
     synced: float
+    carried: int = 0
     left: tuple[str, ...] = ()
     durable: bool = True
 

@@ -1,0 +1,217 @@
+"""Environments on a real overlayfs, the old version in a lower layer; run inside a mount namespace of its own.
+
+`main` runs one round (a function of this module, by name) in the process that it is called in, for `rounds` to call::
+
+    python -m tests.system.layers killed DIRECTORY LIMIT
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from holdfast.errors import CommitError, HoldfastError
+from holdfast.model.changes import Committed
+from tests.crash.test_commit_crash import Bench, under_lock
+from tests.crash.world import recovered
+from tests.support.faulty_disk import Call, Fail, FaultyDisk, Kill, Point, When, points, recorded, share, stopped
+from tests.support.mounts import Mounts
+
+CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+PACKAGE = "lib/python3/site-packages/alpha"
+
+
+def mount(at: str, *lower: str, upper: str) -> None:
+    """An overlay as container engines mount it, its upper directory made new."""
+    for path in (at, upper, f"{upper}.work"):
+        os.makedirs(path, exist_ok=True)
+    options = f"lowerdir={':'.join(lower)},upperdir={upper},workdir={upper}.work,redirect_dir=off"
+    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", at], check=True)
+
+
+class Layers(Bench):
+    """The bench of the crash tests: OLD in a lower layer; in the upper one only what an import wrote.
+
+    Args:
+        home: Holds the lower layer.
+        above: Holds the upper ones.
+    """
+
+    def __init__(self, home: str, above: str) -> None:
+        self._above = above
+        self._lower: list[str] = []
+        self._mounts = 0
+        super().__init__(Path(home))
+
+    def fresh(self) -> None:
+        """OLD again, in a lower layer."""
+        self._unmount()
+        for name in os.listdir(self._above):
+            shutil.rmtree(f"{self._above}/{name}")
+        self._lower = [self._template]
+        self._add_layer()
+        made = f"{self.root}/{PACKAGE}/deep/__pycache__"
+        os.mkdir(made)  # nothing of it in the lower layer; that of alpha itself is in both
+        for path in (f"{made}/same.cpython-311.pyc", f"{self.root}/{PACKAGE}/__pycache__/gone.cpython-312.pyc"):
+            with open(path, "wb") as file:
+                file.write(b"imported")
+
+    def seal(self) -> None:
+        """What the upper layer holds becomes a lower one: the image was committed as it is, and built on."""
+        self._unmount()
+        self._add_layer()
+
+    def _add_layer(self) -> None:
+        self._mounts += 1
+        upper = f"{self._above}/{self._mounts}"
+        mount(self.root, *self._lower, upper=upper)
+        self._lower.insert(0, upper)
+
+    def _unmount(self) -> None:
+        if self._lower:
+            subprocess.run(["umount", self.root], check=True)
+
+
+def lone(bench: Layers) -> tuple[Call, ...]:
+    """The calls of an upgrade that nothing stops, the lock's and all after it."""
+    bench.fresh()
+    outcomes: list[object] = []
+    made = recorded(lambda: outcomes.append(bench.upgrade()), only=under_lock())
+    (outcome,) = outcomes
+    assert isinstance(outcome, Committed)
+    assert outcome.carried > 0
+    assert bench.state() == "new"
+    bench.seal()
+    assert bench.state() == "new"
+    return made
+
+
+def killed(bench: Layers, limit: int, *, sealed: bool = False) -> None:
+    """Killed at every call, it is OLD or NEW after the next command, in this layer or in one above."""
+    seen = set()
+    for point in share(points(lone(bench)), limit):
+        interrupt(bench, point)
+        if sealed:
+            bench.seal()
+        settle(bench)
+        seen.add(judged(bench, point))
+    assert seen == {"old", "new"}
+
+
+def sealed(bench: Layers, limit: int) -> None:
+    """The same, the layer committed in between."""
+    killed(bench, limit, sealed=True)
+
+
+def failing(bench: Layers, limit: int) -> None:
+    """An error at every call is taken back at once."""
+    seen = set()
+    for n, point in enumerate(share(points(lone(bench)), limit)):
+        number = (errno.EIO, errno.ENOSPC)[n % 2]
+        bench.fresh()
+        outcome: object = None
+        with FaultyDisk(point, Fail(number=number), only=under_lock()):
+            try:
+                outcome = bench.upgrade()
+            except CommitError:
+                outcome = "old"
+            except (HoldfastError, OSError) as error:
+                outcome = error
+        bench.bury()
+        bench.tidy()
+        state = judged(bench, point)
+        if isinstance(outcome, str | Committed):
+            assert state == ("new" if isinstance(outcome, Committed) else "old"), point
+        seen.add(state)
+    assert seen == {"old", "new"}
+
+
+def killed_in_undo(bench: Layers, limit: int, *, sealed: bool = False) -> None:
+    """Undo is killed at every call, for steps that were interrupted in several places; the next undo goes on."""
+    calls = lone(bench)
+    for interrupted in inside(calls):
+        interrupt(bench, interrupted)
+        made = recorded(lambda: recovered(bench.root), only=under_lock())
+        for point in share(points(made), limit):
+            interrupt(bench, interrupted)
+            with FaultyDisk(point, Kill(), only=under_lock()), stopped():
+                recovered(bench.root)
+            if sealed:
+                bench.seal()
+            bench.bury()
+            settle(bench)
+            assert judged(bench, point) == "old", (interrupted, point)
+
+
+def sealed_in_undo(bench: Layers, limit: int) -> None:
+    """The same, the half of a commit in one lower layer and the half of its undo in another."""
+    killed_in_undo(bench, limit, sealed=True)
+
+
+def inside(calls: tuple[Call, ...]) -> Iterator[Point]:
+    """Just before the end; between the files of a directory that is carried; when it is, and before the new one."""
+    for name, side, path in (
+        ("unlink", 0, "/journal"),
+        ("rename", 0, "alpha/gone.py"),
+        ("rename_noreplace", 1, "site-packages/alpha"),
+    ):
+        n = next(n for n, call in enumerate(calls) if call.name == name and call.paths[side].endswith(path))
+        yield Point(n=n, call=calls[n])
+
+
+def interrupt(bench: Layers, point: Point) -> None:
+    """OLD, and an upgrade of it that is killed."""
+    bench.fresh()
+    with FaultyDisk(point, Kill(), only=under_lock()) as disk, stopped():
+        bench.upgrade()
+    assert disk.fired or point.when is When.AFTER, point
+    bench.bury()
+
+
+def settle(bench: Layers) -> None:
+    """The next command."""
+    recovered(bench.root)
+    bench.tidy()
+
+
+def judged(bench: Layers, point: Point) -> str:
+    """The state, or what point led to none."""
+    try:
+        return bench.state()
+    except AssertionError as error:
+        error.add_note(f"{point}: {point.call}")
+        raise
+
+
+ROUNDS: dict[str, Callable[[Layers, int], None]] = {
+    each.__name__: each for each in (killed, sealed, failing, killed_in_undo, sealed_in_undo)
+}
+
+
+def round_in(mounts: Mounts, name: str, home: str, above: str, limit: int) -> None:
+    """Run a round in a namespace."""
+    line = [*mounts.enter, sys.executable, "-m", "tests.system.layers", name, home, above, str(limit)]
+    environment = {**os.environ, "PYTHONPATH": CHECKOUT}
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def main() -> None:
+    """One round, as the command line says."""
+    name, home, above, limit = sys.argv[1:]
+    bench = Layers(home, above)
+    try:
+        ROUNDS[name](bench, int(limit))
+    finally:
+        with suppress(subprocess.CalledProcessError):
+            subprocess.run(["umount", bench.root], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""overlayfs: what a lower layer holds is upgraded, whatever stops it (design section 4; promise P1).
+
+The mounts are real, in a mount namespace of their own: ``redirect_dir=off`` as container engines have it, so that a
+directory of a lower layer answers EXDEV to every rename. The commit is stopped in the process, as in ``tests/crash``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.mounts import Mounts, private_mounts
+from tests.system.layers import ROUNDS, round_in
+
+SOME = [12, pytest.param(100_000, marks=pytest.mark.exhaustive)]
+
+
+@pytest.fixture
+def mounts(tmp_path: Path) -> Iterator[Mounts]:
+    """A mount namespace that has a tmpfs in ``memory`` and knows overlayfs."""
+    with private_mounts() as made:
+        memory = tmp_path / "memory"
+        memory.mkdir()
+        made.tmpfs(str(memory))
+        for name in ("low", "up", "work", "at"):
+            made.run("mkdir", f"{memory}/{name}")
+        options = f"lowerdir={memory}/low,upperdir={memory}/up,workdir={memory}/work,redirect_dir=off"
+        try:
+            made.run("mount", "-t", "overlay", "-o", options, "none", f"{memory}/at")
+        except subprocess.CalledProcessError as error:
+            pytest.skip(f"no overlay can be mounted: {error.stderr.strip()}")
+        made.run("umount", f"{memory}/at")
+        yield made
+
+
+@pytest.mark.parametrize("limit", SOME)
+@pytest.mark.parametrize("name", ROUNDS)
+def test_stopped_at_every_call_above_a_lower_layer(mounts: Mounts, tmp_path: Path, name: str, limit: int) -> None:
+    one = f"{tmp_path}/memory/one"
+    mounts.run("mkdir", "-p", f"{one}/home", f"{one}/above")
+    round_in(mounts, name, f"{one}/home", f"{one}/above", limit)
+
+
+@pytest.mark.parametrize("limit", SOME)
+@pytest.mark.parametrize("name", ["killed", "failing"])
+def test_where_the_layers_lie_in_different_file_systems(mounts: Mounts, tmp_path: Path, name: str, limit: int) -> None:
+    """There a file that is copied up shows another inode at its place than at a second name."""
+    os.mkdir(tmp_path / "home")
+    mounts.run("mkdir", f"{tmp_path}/memory/above")
+    round_in(mounts, name, f"{tmp_path}/home", f"{tmp_path}/memory/above", limit)
