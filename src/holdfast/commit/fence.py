@@ -20,14 +20,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat as modes
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from holdfast import disk
 from holdfast.commit.carry import MADE, in_turn
-from holdfast.commit.making import Forge, make
+from holdfast.commit.making import Forge, make, make_inside
 from holdfast.commit.rooms import JOURNAL, NEW, OLD, locate_room
 from holdfast.envlock.held import HeldLock
 from holdfast.model.owner import RECORD_LIMIT, OwnerRecord
@@ -78,7 +77,7 @@ def marked(parent: str) -> Iterator[str]:
         return
     for name in sorted(names):
         path = os.path.join(parent, name)
-        if is_transaction_name(name) and is_directory(path) and any(_lies(path, mark) for mark in _MARKS):
+        if is_transaction_name(name) and disk.is_directory(path) and any(_lies(path, mark) for mark in _MARKS):
             yield name.removeprefix(TRANSACTION_PREFIX)
 
 
@@ -115,7 +114,7 @@ def put_away(taken: Taken, held: HeldLock) -> None:
         path = os.path.join(directory.path, TAKEN_NAME, taken.id)
         if disk.lexists(path):
             place = os.path.join(directory.path, DEAD_NAME)
-            _make_in(directory, DEAD_NAME)
+            make_inside(directory.path, DEAD_NAME)
             disk.rename(path, os.path.join(place, taken.id))
         with suppress(OSError):  # there is none, or there are others
             disk.rmdir(os.path.join(directory.path, TAKEN_NAME))
@@ -136,7 +135,7 @@ def _take(identifier: str, held: HeldLock) -> list[str]:
         path = os.path.join(place, identifier)
         source = os.path.join(directory.parent, name)
         if disk.lexists(source):
-            _make_in(directory, TAKEN_NAME)
+            make_inside(directory.path, TAKEN_NAME)
             try:
                 _move(source, path, held)
             except OSError:
@@ -279,23 +278,6 @@ def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, forge: Forge | No
         else:
             return
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
-
-
-def _make_in(directory: TransactionDirectory, name: str) -> None:
-    """Make a directory in our own; what takes its place meanwhile is not gone through."""
-    own = disk.open_dir(directory.path)
-    try:
-        make(name, own)
-    finally:
-        disk.close(own)
-
-
-def is_directory(path: str) -> bool:
-    """Whether a directory lies there, and no symlink to one: nobody is dead, or has a journal, in what is none."""
-    try:
-        return modes.S_ISDIR(disk.lstat(path).st_mode)
-    except OSError:
-        return False
 
 
 def _lies(path: str, name: str) -> bool:

@@ -51,3 +51,12 @@ def make(name: str, dir_fd: int | None, *, like: os.stat_result | None = None) -
         disk.fchmod(fd, modes.S_IMODE(model.st_mode))
     finally:
         disk.close(fd)
+
+
+def make_inside(directory: str, name: str) -> None:
+    """Make a directory in one that is named; a symlink that has taken its place is not gone through."""
+    fd = disk.open_dir(directory)
+    try:
+        make(name, fd)
+    finally:
+        disk.close(fd)

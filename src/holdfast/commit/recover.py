@@ -81,7 +81,9 @@ def find_journals(target: Target) -> tuple[FoundJournal, ...]:
             continue
         for name in sorted(names):
             path = os.path.join(library, name)
-            if is_transaction_name(name) and (_has(path, JOURNAL) or _has(path, TAKEN_NAME)):
+            if not is_transaction_name(name) or not disk.is_directory(path):
+                continue
+            if _has(path, JOURNAL) or _has(path, TAKEN_NAME):
                 owner = _owner(path)
                 found.append(FoundJournal(path=path, owner=owner, verdict=_verdict(owner)))
     return tuple(found)

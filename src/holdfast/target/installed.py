@@ -124,7 +124,7 @@ def _journals(target: Target) -> list[str]:
         path
         for directory in target.library_directories
         for name in _names(target, directory)
-        if is_transaction_name(name)
+        if is_transaction_name(name) and not os.path.islink(os.path.join(directory, name))
         for mark in ("journal", TAKEN_NAME)
         if os.path.lexists(path := os.path.join(directory, name, mark))
     ]
