@@ -144,6 +144,14 @@ def readlink(path: str, *, dir_fd: int | None = None) -> str:
     return calls.current.readlink(path, dir_fd=dir_fd)
 
 
+def is_directory(path: str) -> bool:
+    """Whether a directory lies at a path, and no symlink to one."""
+    try:
+        return modes.S_ISDIR(calls.current.stat(path, follow_symlinks=False).st_mode)
+    except OSError:
+        return False
+
+
 def realpath(path: str) -> str:
     """The canonical path, symlinks resolved as far as they exist."""
     return calls.current.realpath(path)
