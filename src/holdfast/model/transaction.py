@@ -57,11 +57,13 @@ class Transaction:
         owner: The record in ``owner``.
         directories: The first holds the journal (purelib's).
         target: Where it commits to.
+        unreached: Schemes in another file system than the first directory, where no sibling could be made.
     """
 
     owner: OwnerRecord
     target: Target
     directories: tuple[TransactionDirectory, ...]
+    unreached: tuple[SchemeKey, ...] = ()
 
     @property
     def id(self) -> str:

@@ -106,6 +106,7 @@ class _Area:
         self._directories: dict[str, TransactionDirectory] = {}  # by parent; the first has the journal
         self._owner_files: list[int] = []
         self._parents: list[tuple[str, ...]] = []
+        self._unreached: list[SchemeKey] = []
 
     def add_library(self, key: SchemeKey, path: str) -> None:
         """A library directory, with a lock of its own; made if it is missing."""
@@ -135,8 +136,11 @@ class _Area:
             self._reaches(parent, key)
         elif self._can_rename_to(parent):
             self._reaches(next(iter(self._directories)), key)
-        else:
+        elif disk.may_write(parent):
             self._make(parent, key, locked=False)
+        else:  # who brings nothing for it does without
+            self._reaches(next(iter(self._directories)), key)
+            self._unreached.append(key)
 
     def complete(self, target: Target) -> Transaction:
         """Everything is there: say in the owner's record which schemes have a sibling, and the mode."""
@@ -148,7 +152,12 @@ class _Area:
         content = self._owner.to_bytes().rstrip().ljust(size)  # of one length: a reader never sees a torn record
         for fd in self._owner_files:
             disk.pwrite(fd, content)
-        return Transaction(owner=self._owner, target=target, directories=tuple(self._directories.values()))
+        return Transaction(
+            owner=self._owner,
+            target=target,
+            directories=tuple(self._directories.values()),
+            unreached=tuple(self._unreached),
+        )
 
     def remove(self) -> None:
         """Remove everything, the first directory last; a journal in it, or something ``taken``, keeps all."""
