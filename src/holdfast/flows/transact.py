@@ -117,12 +117,15 @@ def _refuse_unwritable(plan: InstallPlan, target: Target) -> None:
     check_writable(target, (*target.library_directories, *directories), leaving=going)
 
 
-def _refuse_unwritable_steps(changes: ChangeSet, target: Target) -> None:
+def _refuse_unwritable_steps(changes: ChangeSet, tx: Transaction) -> None:
     """The same, now that the wheels have said where else they want to: scripts, data files.
 
     Raises:
         TargetError: Names the path, its owner and what to type.
     """
+    target = tx.target
+    needed = {step.place.scheme for step in changes.steps}.intersection(tx.unreached)
+    check_writable(target, [target.scheme.directory(key) for key in sorted(needed)])
     paths = {step: absolute(target.scheme, step.place) for step in changes.steps}
     coming = [path for step, path in paths.items() if step.kind is StepKind.PLACE and step.directory]
     check_writable(target, dict.fromkeys(map(os.path.dirname, paths.values())), coming=coming)
@@ -145,7 +148,7 @@ def _stage(
     changes = compute_changes(plan, composed, installed, seen, target, session.policy)
     for warning in changes.warnings:
         reporter.emit(Warned(text=warning))
-    _refuse_unwritable_steps(changes, target)
+    _refuse_unwritable_steps(changes, tx)
     check_room_for_files(changes, tx, session.policy.link_mode)
     staged = fill(changes, tx, link_mode=session.policy.link_mode, fsync=session.policy.fsync, reporter=reporter)
     reporter.emit(PhaseFinished(phase=Phase.INSTALL, count=count, seconds=time.monotonic() - started))
