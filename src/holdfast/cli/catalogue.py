@@ -9,6 +9,7 @@ COMMANDS = {
     "check": "verify requirements, and files with --files",
     "venv": "create a virtual environment",
     "recover": "finish or undo an interrupted transaction",
+    "doctor": "what a directory is worth for an installation",
     "cache": "the cache: dir, clean",
     "config": "every setting in force and where it came from",
 }

@@ -39,6 +39,11 @@ class FileSystem:
         """Whether this kernel knows of every flock in it: nobody else can have it mounted."""
         return self.type in {"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay"}
 
+    @property
+    def is_in_user_space(self) -> bool:
+        """Whether a process answers for it, which may remember what was so (sshfs: for 20 s)."""
+        return self.type.partition(".")[0] in {"fuse", "fuseblk"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
@@ -78,6 +83,17 @@ def room(path: str) -> Room:
 def is_read_only(path: str) -> bool:
     """Whether the file system of ``path`` is mounted read-only."""
     return bool(calls.current.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def moves_lower_directories(filesystem: FileSystem) -> bool:
+    """Whether an overlay may rename a directory of a lower layer; what is the kernel's default is not in mountinfo."""
+    for option in filesystem.options:
+        if option.startswith("redirect_dir="):
+            return option == "redirect_dir=on"
+    try:
+        return _read("/sys/module/overlay/parameters/redirect_dir").strip() == "Y"
+    except OSError:
+        return False
 
 
 def _read(path: str) -> str:

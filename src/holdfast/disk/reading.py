@@ -160,3 +160,11 @@ def realpath(path: str) -> str:
 def may_write(path: str) -> bool:
     """Whether this process (by its effective ids) may make entries in a directory."""
     return calls.current.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def has_acl(path: str) -> bool:
+    """Whether an access control list says more than the mode; False where there is no such thing."""
+    try:
+        return "system.posix_acl_access" in os.listxattr(path)
+    except (OSError, AttributeError):
+        return False

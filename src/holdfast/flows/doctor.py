@@ -1,0 +1,192 @@
+"""``doctor``: what a directory is worth for an installation, before it hurts.
+
+Every room is asked what it would meet there; what an installation makes before its commit is made for real, and taken
+away again.
+
+**Guarantees.** Nothing is changed: what is tried lies in a transaction directory and a work area of its own. Where
+this user cannot install anyway, nothing is tried.
+
+**On crash.** What is left names its owner, and goes with the litter.
+
+**Limits.** See ``subject`` for what does not exist yet.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from holdfast import disk
+from holdfast.commit.checkup import check_journals
+from holdfast.envlock.checkup import check_lock, check_uv, try_flock
+from holdfast.errors import LockUnavailableError, TargetError
+from holdfast.events import Reporter
+from holdfast.flows.signals import Signals
+from holdfast.flows.subject import recovering, subject_of
+from holdfast.flows.world import facts_of
+from holdfast.model.diagnosis import (
+    Diagnosis,
+    DirectoryRights,
+    DirectoryWorth,
+    FoundTransaction,
+    Remark,
+    Residue,
+    SchemeWorth,
+    Trials,
+    WorkPlace,
+)
+from holdfast.model.owner import LockMode
+from holdfast.model.request import LockSettings
+from holdfast.model.target import Target, TargetRequest
+from holdfast.stage.area import transaction
+from holdfast.stage.checkup import check_place, check_schemes, rights_of, try_entries
+from holdfast.stage.tenants import tenants
+from holdfast.stage.workarea import work_area
+
+_COMMAND = "doctor"
+
+
+def doctor(
+    path: str | None, request: TargetRequest, lock: LockSettings, reporter: Reporter, *, cache_dir: str | None
+) -> Diagnosis:
+    """Judge a directory.
+
+    Args:
+        path: An environment, a directory, a file in one, or what does not exist yet; None: what ``request`` names.
+        request: How ``install`` would choose its target.
+        lock: The mode that an installation would be told.
+        reporter: Hears of what could not be removed again.
+        cache_dir: Where facts of interpreters are remembered; None: nowhere.
+
+    Raises:
+        TargetError: There is no target to judge, and no path was given.
+    """
+    with Signals() as signals:
+        subject = subject_of(path, request, facts_of(cache_dir))
+        target = subject.target
+        recover, libraries = recovering(target), target.library_directories
+        barring = [remark for each in libraries for remark in check_place(target, each)]
+        locks = {each: check_lock(each, recover=recover) for each in libraries}
+        alive = [lock.alive for lock in locks.values() if lock.alive]
+        journals, interrupted = check_journals(target, holders=alive, recover=recover)
+        others = tenants(target)
+        uv_lock, of_uv = check_uv(target.root, touch=not barring)
+        tried = _nothing(target) if barring else _try(target, lock.mode, signals, reporter)
+    rights = {each: rights_of(disk.nearest_directory(each)) for each in libraries}
+    remarks = (
+        *subject.remarks,
+        *barring,
+        *(remark for found in locks.values() for remark in found.remarks),
+        *interrupted,
+        *_of_litter(others, recover),
+        *of_uv,
+        *tried.remarks,
+        *(remark for _, said in rights.values() for remark in said),
+    )
+    return Diagnosis(
+        asked=subject.asked,
+        judged=target.root,
+        kind=target.kind.value,
+        lock_mode=tried.mode.value if tried.mode else None,
+        umask=_umask(),
+        directories=tuple(
+            _worth(each, rights[each][0], locks[each].holder, tried.trials.get(disk.realpath(each)))
+            for each in libraries
+        ),
+        schemes=tried.schemes,
+        work=tried.work,
+        uv_lock=uv_lock,
+        transactions=(*journals, *others),
+        remarks=tuple(dict.fromkeys(remarks)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """What came of making what an installation makes."""
+
+    schemes: tuple[SchemeWorth, ...]
+    mode: LockMode | None = None
+    trials: Mapping[str, Trials] = field(default_factory=dict)
+    work: tuple[str, WorkPlace] | None = None
+    remarks: tuple[Remark, ...] = ()
+
+
+def _nothing(target: Target) -> _Tried:
+    return _Tried(schemes=check_schemes(target, None)[0])
+
+
+def _try(target: Target, mode: LockMode | None, signals: Signals, reporter: Reporter) -> _Tried:
+    """Make transaction directories and a work area, try everything in them, and take them away again."""
+    remarks: list[Remark] = []
+    trials: dict[str, Trials] = {}
+    modes: list[LockMode] = []
+    try:
+        begun = transaction(target, mode=mode, command=_COMMAND, reporter=reporter)
+        with signals.shield(begun) as tx:
+            for directory in tx.directories:
+                if directory.locked:
+                    wanted, flock, of_locks = try_flock(directory, mode)
+                    modes.append(wanted)
+                    trials[directory.parent], of_entries = try_entries(directory, flock)
+                    remarks += (*of_locks, *of_entries)
+            schemes, of_schemes = check_schemes(target, tx)
+        with signals.shield(work_area(target, command=_COMMAND, reporter=reporter)) as area:
+            work = (os.path.dirname(area), _place(target, os.path.dirname(area)))
+    except (LockUnavailableError, TargetError) as error:
+        text = " ".join((error.cause, *error.details))
+        stop = Remark(text=text, command=error.hint or f"ls -ld {target.scheme.purelib}", stops=True)
+        return _Tried(schemes=_nothing(target).schemes, trials=trials, remarks=(*remarks, stop))
+    except OSError as error:
+        text = f"{error.filename or target.scheme.purelib}: {error.strerror or error}."
+        stop = Remark(text=text, command=disk.remedy(error, target.scheme.purelib), stops=True)
+        return _Tried(schemes=_nothing(target).schemes, trials=trials, remarks=(*remarks, stop))
+    if work[1] is WorkPlace.LIBRARY:
+        text = f"Neither {target.root} nor the system's temporary directory can be used: downloads go to {work[0]}."
+        remarks.append(Remark(text=text, command="export TMPDIR=DIR, a directory with room"))
+    marked = LockMode.MARKER in modes
+    return _Tried(
+        schemes=schemes,
+        mode=LockMode.MARKER if marked else modes[0],
+        trials=trials,
+        work=work,
+        remarks=(*remarks, *of_schemes),
+    )
+
+
+def _place(target: Target, directory: str) -> WorkPlace:
+    if directory == target.root:
+        return WorkPlace.ROOT
+    return WorkPlace.LIBRARY if directory == target.scheme.purelib else WorkPlace.TEMPORARY
+
+
+def _worth(path: str, rights: DirectoryRights, holder: str | None, trials: Trials | None) -> DirectoryWorth:
+    place = disk.nearest_directory(path)
+    filesystem, room = disk.filesystem(place), disk.room(place)
+    return DirectoryWorth(
+        path=path,
+        filesystem=filesystem.type,
+        options=tuple(sorted(filesystem.options)),
+        writable=disk.may_write(place),
+        rights=rights,
+        bytes=room.bytes,
+        inodes=room.inodes,
+        lock=holder,
+        trials=trials,
+    )
+
+
+def _of_litter(found: tuple[FoundTransaction, ...], recover: str) -> tuple[Remark, ...]:
+    dead = [each.path for each in found if each.residue is Residue.LITTER]
+    if not dead:
+        return ()
+    text = f"What a command left that has ended lies in {' and '.join(dead)}. The next one that writes removes it."
+    return (Remark(text=text, command=recover),)
+
+
+def _umask() -> int:
+    """It can only be read by setting it."""
+    found = os.umask(0o077)
+    os.umask(found)
+    return found
