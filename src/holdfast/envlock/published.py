@@ -5,7 +5,8 @@ is the lock (design section 3).
 
 **Guarantees**: never there without record, rights and flock; a publish succeeds onto nothing or an empty directory
 only. After an error, where our own id lies now decides. Release and break are one rename that names the owner, so that
-a late one meets ENOENT and can never hit the next owner's lock.
+a late one meets ENOENT and can never hit the next owner's lock. Our transaction directory is opened before it is worked
+in: a symlink that somebody puts in its place is not gone through.
 
 **On crash**: before the publish, a transaction directory is left, whose owner record names us; after it, the lock,
 which the next taker breaks; between rename and rmdir of a release, an empty directory, which the next publish replaces.
@@ -19,6 +20,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from holdfast import disk
@@ -36,7 +39,7 @@ _STAGED = "lock"
 _HELD = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
 _IN_USE = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
 _GROUP_REFUSED = frozenset({errno.EPERM, errno.EINVAL})
-_GONE = frozenset({errno.ENOENT, errno.ESTALE})
+_GONE = frozenset({errno.ENOENT, errno.ESTALE, errno.ENOTDIR, errno.ELOOP})
 _COUNTER_ROOM = 16
 _TRIES = 3
 
@@ -56,10 +59,20 @@ def prepare(directory: TransactionDirectory, owner: OwnerRecord, *, mode: LockMo
     Raises:
         LockUnavailableError: The mode is FLOCK, and the file system has no locks.
     """
-    _make_staged(directory)
-    path = os.path.join(directory.path, _STAGED, owner.id)
-    model = disk.stat(directory.path)
-    fd = disk.open_new(path, read=True)
+    with _opened(directory) as own, _staged(own) as staged:
+        return _prepared(directory, owner, disk.fstat(own), staged, mode=mode, sync=sync)
+
+
+def _prepared(
+    directory: TransactionDirectory,
+    owner: OwnerRecord,
+    model: os.stat_result,
+    staged: int,
+    *,
+    mode: LockMode | None,
+    sync: bool,
+) -> Record:
+    fd = disk.open_new(owner.id, read=True, dir_fd=staged)
     try:
         _give(fd, stat.S_IMODE(model.st_mode) & 0o666, model.st_gid)
         refused = None if mode is LockMode.MARKER else filelocks.refusal(fd, directory.parent)
@@ -73,7 +86,7 @@ def prepare(directory: TransactionDirectory, owner: OwnerRecord, *, mode: LockMo
             disk.fsync(fd)
     except BaseException:
         disk.close(fd)
-        disk.unlink(path)
+        disk.unlink(owner.id, dir_fd=staged)
         raise
     return Record(fd=fd, content=record, size=len(content))
 
@@ -91,11 +104,12 @@ def publish(directory: TransactionDirectory, identifier: str) -> bool:
     place = os.path.join(directory.parent, LOCK_NAME)
     for _ in range(_TRIES):
         try:
-            disk.rename(os.path.join(directory.path, _STAGED), place)
+            with _opened(directory) as own:
+                disk.rename(_STAGED, place, src_dir_fd=own)
         except OSError as error:
             if disk.lexists(os.path.join(place, identifier)):
                 return True
-            if error.errno in _GONE and disk.lexists(directory.parent) and not disk.lexists(directory.path):
+            if error.errno in _GONE and disk.lexists(directory.parent) and not disk.is_directory(directory.path):
                 raise taken_over() from error
             sight = look(directory.parent)
             if isinstance(sight, Free) and sight.empty:
@@ -115,7 +129,12 @@ def give_back(directory: TransactionDirectory, identifier: str) -> None:
     Raises:
         OSError: It lies there still.
     """
-    _take_out(directory, identifier, os.path.join(directory.path, DONE))
+    try:
+        with _opened(directory) as own:
+            _take_out(directory, identifier, DONE, own)
+    except OSError:
+        if disk.lexists(os.path.join(directory.parent, LOCK_NAME, identifier)):
+            raise
 
 
 def retract(directory: TransactionDirectory, identifier: str) -> None:
@@ -128,11 +147,11 @@ def retract(directory: TransactionDirectory, identifier: str) -> None:
     back = os.path.join(directory.path, _STAGED, identifier)
     if disk.lexists(os.path.join(directory.parent, LOCK_NAME, identifier)):
         try:
-            _make_staged(directory)
+            with _opened(directory) as own, _staged(own) as staged:
+                _take_out(directory, identifier, identifier, staged)
         except OSError as error:
             if error.errno not in _GONE:
                 raise
-        _take_out(directory, identifier, back)
     if not disk.lexists(back):
         raise taken_over()
 
@@ -166,10 +185,10 @@ def break_dead(directory: TransactionDirectory, record: OwnerRecord) -> None:
     _rmdir(directory.parent)
 
 
-def _take_out(directory: TransactionDirectory, identifier: str, to: str) -> None:
+def _take_out(directory: TransactionDirectory, identifier: str, to: str, dst_dir_fd: int) -> None:
     mine = os.path.join(directory.parent, LOCK_NAME, identifier)
     try:
-        disk.rename(mine, to)
+        disk.rename(mine, to, dst_dir_fd=dst_dir_fd)
     except OSError:
         if disk.lexists(mine):
             raise
@@ -180,8 +199,8 @@ def _move_aside(lock_fd: int, directory: TransactionDirectory, identifier: str) 
     try:
         theirs = disk.open_dir(os.path.join(directory.parent, TRANSACTION_PREFIX + identifier))
     except OSError:  # gone, or not a directory: into our own
-        mine = os.path.join(directory.path, f"{BROKEN_NAME}-{identifier}")
-        _rename_known(identifier, mine, src_dir_fd=lock_fd, dst_dir_fd=None)
+        with _opened(directory) as own:
+            _rename_known(identifier, f"{BROKEN_NAME}-{identifier}", src_dir_fd=lock_fd, dst_dir_fd=own)
         return
     try:
         _rename_known(identifier, BROKEN_NAME, src_dir_fd=lock_fd, dst_dir_fd=theirs)
@@ -189,7 +208,7 @@ def _move_aside(lock_fd: int, directory: TransactionDirectory, identifier: str) 
         disk.close(theirs)
 
 
-def _rename_known(name: str, to: str, *, src_dir_fd: int, dst_dir_fd: int | None) -> None:
+def _rename_known(name: str, to: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
     """Rename an owner's record out of the lock; an error counts only while it still lies there."""
     try:
         disk.rename(name, to, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
@@ -211,16 +230,30 @@ def _rmdir(parent: str) -> None:
             raise
 
 
-def _make_staged(directory: TransactionDirectory) -> None:
-    staged = os.path.join(directory.path, _STAGED)
-    model = disk.stat(directory.path)
+@contextmanager
+def _opened(directory: TransactionDirectory) -> Iterator[int]:
+    """Our transaction directory, and never what a symlink in its place leads to."""
+    fd = disk.open_dir(directory.path)
     try:
-        disk.mkdir(staged, 0o700)
+        yield fd
+    finally:
+        disk.close(fd)
+
+
+@contextmanager
+def _staged(own: int) -> Iterator[int]:
+    """``lock`` in it, made if it is not there, with its rights."""
+    made = True
+    try:
+        disk.mkdir(_STAGED, 0o700, dir_fd=own)
     except FileExistsError:
-        return
-    fd = disk.open_dir(staged)
+        made = False
+    fd = disk.open_dir(_STAGED, dir_fd=own)
     try:
-        _give(fd, stat.S_IMODE(model.st_mode), model.st_gid)
+        if made and disk.is_private(fd):
+            model = disk.fstat(own)
+            _give(fd, stat.S_IMODE(model.st_mode), model.st_gid)
+        yield fd
     finally:
         disk.close(fd)
 
