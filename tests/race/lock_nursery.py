@@ -137,8 +137,9 @@ def inside(shared: Shared, me: int, started: int, kind: int) -> None:
 def holder(shared: Shared, running: list[int]) -> int:
     """The number of who is inside; anybody's when nobody is for a while."""
     for _ in range(1000):
-        if shared[_SLOT] in running:
-            return running.index(shared[_SLOT])
+        pid = shared[_SLOT]
+        if pid in running:
+            return running.index(pid)
         time.sleep(0.0001)
     return 0
 
