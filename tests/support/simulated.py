@@ -613,6 +613,11 @@ def _os_of_survey() -> SimpleNamespace:
             return False
         return True
 
-    flags = {name: getattr(os, name) for name in dir(os) if name.startswith("O_")}
+    def access(path: str, mode: int, *, effective_ids: bool = False) -> bool:
+        return calls.current.access(path, mode, effective_ids=effective_ids)
+
+    flags = {name: getattr(os, name) for name in dir(os) if name.startswith("O_") or name.endswith("_OK")}
     path = SimpleNamespace(realpath=disk.realpath, isdir=isdir)
-    return SimpleNamespace(lstat=disk.lstat, scandir=scandir, open=opened, fdopen=fdopen, path=path, **flags)
+    return SimpleNamespace(
+        lstat=disk.lstat, scandir=scandir, open=opened, fdopen=fdopen, access=access, path=path, **flags
+    )
