@@ -26,6 +26,8 @@ def _option_lines(setting: Setting) -> list[str]:
     spellings = ", ".join((*setting.flags, *setting.off))
     if setting.choices:
         spellings += f" {'|'.join(setting.choices)}"
+    elif setting.kind == "optional":
+        spellings += f"[={setting.metavar}]"
     elif setting.takes_value:
         spellings += f" {setting.metavar}"
     text = setting.text

@@ -125,6 +125,9 @@ def _walk(
                 raise CommandLineError(f"{flag} needs a value: {found[0].metavar}.")
             yield flag, found, rest.pop() if glued is None else glued
             continue
+        if found[0].kind == "optional":
+            yield flag, found, "1" if glued is None else glued
+            continue
         if glued is not None and word.startswith("--"):
             raise CommandLineError(f"{flag} takes no value, but got {glued!r}.")
         if glued is not None:

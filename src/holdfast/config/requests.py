@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from holdfast.config.formats import fold_formats
 from holdfast.config.places import user_cache_directory
 from holdfast.config.settings import Settings
+from holdfast.config.sharing import sharing
 from holdfast.errors import UsageError
 from holdfast.model.owner import LockMode
 from holdfast.model.request import (
@@ -228,6 +229,7 @@ def _install_policy(settings: Settings) -> InstallPolicy:
         compile_bytecode=settings.maybe("compile-bytecode"),
         link_mode=LinkMode(settings.text("link-mode") or ""),
         fsync=not settings.flag("no-fsync"),
+        shared=sharing(settings),
     )
 
 

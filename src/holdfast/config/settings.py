@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from typing import Literal
 
-    Kind = Literal["flag", "text", "number", "integer", "choice", "list", "count"]
+    Kind = Literal["flag", "text", "number", "integer", "choice", "list", "count", "optional"]
     Raw = str | bool | int | float | Sequence[object]
 
 Value = str | bool | int | float | tuple[str, ...] | None
@@ -30,7 +30,8 @@ class Setting:
 
     Args:
         name: Its long option without dashes; also its key in our configuration file.
-        kind: How its text is read. A ``list`` gathers; a ``count`` counts its flags.
+        kind: How its text is read. A ``list`` gathers; a ``count`` counts its flags; an ``optional`` is "1" unless it
+            has a value after ``=``.
         text: One line of help.
         default: The value when nobody says anything.
         flags: The spellings on the command line; ``--name`` when not given.
@@ -70,8 +71,8 @@ class Setting:
 
     @property
     def takes_value(self) -> bool:
-        """Whether a value follows its flag."""
-        return self.kind not in {"flag", "count"}
+        """Whether a value follows its flag, as the next word if not after ``=``."""
+        return self.kind not in {"flag", "count", "optional"}
 
     def spellings(self) -> Iterator[tuple[str, bool]]:
         """(key, inverted): the words by which files and variables name it, the setting's own name first."""
@@ -222,10 +223,8 @@ def convert(setting: Setting, reading: Reading) -> Value:
             if raw not in setting.choices:
                 raise _wrong(reading, f"one of {', '.join(setting.choices)}")
             return str(raw)
-        case "text":
-            if not isinstance(raw, str):
-                raise _wrong(reading, "a string")
-            return raw
+        case "text" | "optional":
+            return _text(raw, reading, flag=setting.kind == "optional")
 
 
 def _boolean(raw: Raw, reading: Reading) -> bool:
@@ -265,6 +264,14 @@ def _number(raw: Raw, reading: Reading) -> float:
     if value != value or value in {float("inf"), float("-inf")}:  # noqa: PLR0124 - nan, without importing math
         raise _wrong(reading, "a finite number")
     return value
+
+
+def _text(raw: Raw, reading: Reading, *, flag: bool) -> str:
+    if flag and isinstance(raw, bool):
+        return str(int(raw))
+    if not isinstance(raw, str):
+        raise _wrong(reading, "a string")
+    return raw
 
 
 def _list(raw: Raw, reading: Reading) -> tuple[str, ...]:

@@ -71,6 +71,11 @@ PLACING = (
             choices=("auto", "reflink", "hardlink", "copy", "symlink")),
 )  # fmt: skip
 
+SHARED = (
+    Setting("shared", "optional", "give what is created to a group: g+w, setgid, and GROUP instead of the directory's",
+            metavar="GROUP"),
+)  # fmt: skip
+
 TRANSACTION = (
     Setting("lock-mode", "choice", "how the environment is locked (default: flock; marker where files have no locks)",
             choices=("flock", "marker", "none")),
@@ -117,6 +122,7 @@ GROUPS: tuple[tuple[str, tuple[Setting, ...]], ...] = (
     ("What is chosen", RESOLVE),
     ("What is allowed", POLICY),
     ("How files are placed", PLACING),
+    ("Rights", SHARED),
     ("Transaction", TRANSACTION),
     ("Result", JSON + REPORT),
     ("Cache", CACHE),

@@ -4,14 +4,14 @@
 or somebody's working directory) ``pyvenv.cfg``, which makes it an environment, comes last. With ``clear`` the old one
 and the new one are exchanged in one call; where the file system has no such call the old one is moved away and the new
 one moved in, two renames back to back, and if the second fails the first is undone. A directory that is not a virtual
-environment is never cleared. Rights follow the umask, and the group writes where it writes in the parent.
+environment is never cleared. Rights are those of a new root (``model.rights``): they follow the umask, and the group
+writes where the parent is setgid or lets it write; one that replaces a shared one is shared as that was.
 
 **On crash**: a ``.holdfast-<id>`` beside the environment (or in the empty directory) is left; between the two renames
 the old environment lies in it as ``old/<name>``. ``stage.litter.sweep_beside`` puts it back, and removes the rest.
 What had been moved into the empty directory `take_back` removes.
 
-**Limits**: nothing is synced. A mount point cannot be cleared. In a sticky directory (``/tmp``) the group's rights of
-the parent are not taken over: they are everybody's.
+**Limits**: nothing is synced. A mount point cannot be cleared.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ import sys
 from collections.abc import Callable
 
 from holdfast import disk
-from holdfast.create.layout import CONFIG, TOP, Layout, layout
+from holdfast.create.build import Builder
+from holdfast.create.layout import CONFIG, TOP, layout
 from holdfast.errors import HarmError, TargetError, UsageError
 from holdfast.events import SILENT, Reporter, Warned
+from holdfast.model.rights import Sharing
 from holdfast.model.target import Interpreter
 from holdfast.model.transaction import TRANSACTION_PREFIX, is_transaction_name
 
@@ -43,6 +45,7 @@ def create(
     prompt: str | None = None,
     system_site_packages: bool = False,
     clear: bool = False,
+    sharing: Sharing | None = None,
     reporter: Reporter = SILENT,
 ) -> str:
     """Make a virtual environment.
@@ -54,7 +57,8 @@ def create(
         prompt: What activation shows; None: the directory's name.
         system_site_packages: It sees the packages of the Python below it.
         clear: Replace an environment that is there.
-        reporter: Is told what could not be removed; that is no failure.
+        sharing: What is asked for with ``--shared``.
+        reporter: Is told what could not be removed, and that a group was refused; that is no failure.
 
     Returns:
         The absolute path.
@@ -68,30 +72,33 @@ def create(
     _refuse_unusable(root, prompt)
     wanted = layout(root, interpreter, prompt=prompt, system_site_packages=system_site_packages)
     real = disk.realpath(root)
+    builder = Builder(wanted, sharing)
     try:
         if not disk.lexists(real):
-            _make(real, identifier, wanted, reporter)
+            _make(real, identifier, builder, reporter)
         elif not _is_directory(real):
             raise TargetError(f"{root} is not a directory.", hint="Choose another path.")
         elif not disk.listdir(real):
-            _fill(real, identifier, wanted, reporter)
+            _fill(real, identifier, builder, reporter)
         else:
             _refuse_clearing(root, real, clear=clear)
-            _replace(real, identifier, wanted, reporter)
+            _replace(real, identifier, builder, reporter)
     except OSError as error:
         raise TargetError(
             f"The environment {root} cannot be made: {error.filename or root}: {error.strerror}.",
             hint=f"Look at owner, rights and room: ls -ld {os.path.dirname(root)}",
         ) from error
+    if builder.unshared:
+        reporter.emit(Warned(text=f"The group could not be given to {root}: it is not shared."))
     return root
 
 
-def _make(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> None:
+def _make(real: str, identifier: str, builder: Builder, reporter: Reporter) -> None:
     parent = os.path.dirname(real)
-    made = disk.make_parents(parent)
+    made = disk.make_parents(parent, builder.make_parent)
     beside = _beside(parent, identifier)
     try:
-        _build(beside, wanted, group=_group_writes(parent))
+        builder.build(beside, parent)
         # DISK: complete beside; nothing at its place
         disk.rename_exclusive(beside, real)
         made = ()
@@ -100,13 +107,13 @@ def _make(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> Non
         disk.remove_parents(made)
 
 
-def _fill(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> None:
+def _fill(real: str, identifier: str, builder: Builder, reporter: Reporter) -> None:
     beside = _beside(real, identifier)
     inside = os.path.join(beside, _INSIDE)
     moved: list[str] = []
     try:
-        disk.mkdir(beside, 0o700)
-        _build(inside, wanted, group=_group_writes(real))
+        builder.make_beside(beside, real)
+        builder.build(inside, real)
         for name in sorted(disk.listdir(inside), key=lambda name: (name == CONFIG, name)):
             disk.rename_exclusive(os.path.join(inside, name), os.path.join(real, name))
             moved.append(name)
@@ -118,14 +125,14 @@ def _fill(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> Non
         _sweep(beside, reporter)
 
 
-def _replace(real: str, identifier: str, wanted: Layout, reporter: Reporter) -> None:
+def _replace(real: str, identifier: str, builder: Builder, reporter: Reporter) -> None:
     parent = os.path.dirname(real)
     beside = _beside(parent, identifier)
     new, old = os.path.join(beside, "new"), os.path.join(beside, OLD, os.path.basename(real))
     try:
-        disk.mkdir(beside, 0o700)
-        disk.mkdir(os.path.dirname(old), 0o700)
-        _build(new, wanted, group=_group_writes(parent))
+        builder.make_beside(beside, parent)
+        builder.make_beside(os.path.dirname(old), parent)
+        builder.build(new, parent, like=real)
         if not disk.exchange(new, real):
             disk.rename(real, old)
             # DISK: the old one beside, nothing at its place
@@ -167,48 +174,11 @@ def _is_remains(root: str, name: str, is_dead: Callable[[str], bool]) -> bool:
     return complete and mine and is_dead(name.removeprefix(TRANSACTION_PREFIX))
 
 
-def _build(root: str, wanted: Layout, *, group: bool) -> None:
-    """Make everything below a directory that does not exist yet."""
-    for name in ("", *wanted.directories):
-        path = os.path.join(root, name) if name else root
-        disk.mkdir(path)
-        if group:
-            _share(disk.open_dir(path))
-    for name, text in wanted.links.items():
-        disk.symlink(text, os.path.join(root, name))
-    for name, content in wanted.files.items():
-        fd = disk.open_new(os.path.join(root, name), mode=0o666)
-        try:
-            disk.write(fd, content)
-        except BaseException:
-            disk.close(fd)
-            raise
-        if group:
-            _share(fd)
-        else:
-            disk.close(fd)
-
-
 def _sweep(path: str, reporter: Reporter) -> None:
     try:
         disk.remove_tree(path)
     except OSError as error:
         reporter.emit(Warned(text=f"{path} could not be removed: {error.strerror}."))
-
-
-def _share(fd: int) -> None:
-    """Give the group what the owner has, and close; a directory keeps an inherited setgid."""
-    try:
-        mode = stat.S_IMODE(disk.fstat(fd).st_mode)
-        disk.fchmod(fd, mode | (mode & stat.S_IRWXU) >> 3)
-    finally:
-        disk.close(fd)
-
-
-def _group_writes(parent: str) -> bool:
-    """Whether the parent is shared by a group (design section 5)."""
-    mode = disk.stat(parent).st_mode
-    return bool(mode & (stat.S_IWGRP | stat.S_ISGID)) and not mode & stat.S_ISVTX
 
 
 def _beside(parent: str, identifier: str) -> str:

@@ -9,12 +9,18 @@ from holdfast.flows.session import Session
 from holdfast.flows.signals import Signals
 from holdfast.flows.world import facts_of
 from holdfast.model.request import InstallPolicy, LockSettings
+from holdfast.model.rights import Sharing
 from holdfast.model.target import TargetRequest
 from holdfast.target.locate import locate
 
 
 def recover(
-    request: TargetRequest, lock: LockSettings, reporter: Reporter, *, cache_dir: str | None
+    request: TargetRequest,
+    lock: LockSettings,
+    reporter: Reporter,
+    *,
+    shared: Sharing | None = None,
+    cache_dir: str | None,
 ) -> RecoveryOutcome:
     """Recover one target.
 
@@ -27,5 +33,6 @@ def recover(
     """
     target = locate(request, facts_of(cache_dir))
     with Signals() as signals:
-        session = Session(policy=InstallPolicy(), lock=lock, command="recover", signals=signals, reporter=reporter)
+        policy = InstallPolicy(shared=shared)
+        session = Session(policy=policy, lock=lock, command="recover", signals=signals, reporter=reporter)
         return recover_target(target, session)

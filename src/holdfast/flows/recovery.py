@@ -44,7 +44,13 @@ def recover_target(target: Target, session: Session) -> RecoveryOutcome:
     check_writable(target, target.library_directories)
     asked = time.monotonic()
     while True:
-        begun = transaction(target, mode=session.lock.mode, command=session.command, reporter=session.reporter)
+        begun = transaction(
+            target,
+            mode=session.lock.mode,
+            command=session.command,
+            sharing=session.policy.shared,
+            reporter=session.reporter,
+        )
         with session.signals.shield(begun) as tx, locked(tx, session) as held:
             outcome = recover(target, held)
         for text in outcome.recovered:

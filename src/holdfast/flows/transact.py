@@ -37,6 +37,7 @@ from holdfast.model.transaction import Transaction
 from holdfast.plan.meanwhile import misfit
 from holdfast.stage.area import transaction
 from holdfast.stage.fill import fill
+from holdfast.stage.leaving import share_leaving
 from holdfast.stage.room import check_room_for_files
 from holdfast.stage.writable import check_writable
 from holdfast.target.again import read_again
@@ -66,7 +67,13 @@ def carry_out(
     _refuse_unwritable(plan, target)
     if coming(plan):
         world.prepare()
-    begun = transaction(target, mode=session.lock.mode, command=session.command, reporter=session.reporter)
+    begun = transaction(
+        target,
+        mode=session.lock.mode,
+        command=session.command,
+        sharing=session.policy.shared,
+        reporter=session.reporter,
+    )
     with session.signals.shield(begun) as tx:
         session = _beating(session, tx, world)
         stored = download_all(plan, world, session)
@@ -150,6 +157,8 @@ def _stage(
         reporter.emit(Warned(text=warning))
     _refuse_unwritable_steps(changes, tx)
     check_room_for_files(changes, tx, session.policy.link_mode)
-    staged = fill(changes, tx, link_mode=session.policy.link_mode, fsync=session.policy.fsync, reporter=reporter)
+    policy = session.policy
+    share_leaving(changes, target, sharing=policy.shared)
+    staged = fill(changes, tx, link_mode=policy.link_mode, sharing=policy.shared, fsync=policy.fsync, reporter=reporter)
     reporter.emit(PhaseFinished(phase=Phase.INSTALL, count=count, seconds=time.monotonic() - started))
     return staged

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 
 from holdfast.create.venv import create, take_back
+from holdfast.events import SILENT, Reporter
 from holdfast.flows.signals import Signals
 from holdfast.flows.world import facts_of
 from holdfast.model.owner import Verdict
+from holdfast.model.rights import Sharing
 from holdfast.stage.litter import sweep_beside
 from holdfast.stage.owner import new_id, verdict_by_id
 from holdfast.target.interpreters import find_interpreter, system_interpreter
@@ -22,6 +24,8 @@ def create_venv(
     prompt: str | None = None,
     system_site_packages: bool = False,
     clear: bool = False,
+    sharing: Sharing | None = None,
+    reporter: Reporter = SILENT,
 ) -> str:
     """Make a virtual environment.
 
@@ -33,6 +37,8 @@ def create_venv(
         prompt: What activation shows.
         system_site_packages: It sees the packages of the Python below it.
         clear: Replace an environment that is there.
+        sharing: What is asked for with ``--shared``.
+        reporter: Is told what could not be removed, and that a group was refused.
 
     Returns:
         The absolute path.
@@ -55,4 +61,6 @@ def create_venv(
             prompt=prompt,
             system_site_packages=system_site_packages,
             clear=clear,
+            sharing=sharing,
+            reporter=reporter,
         )

@@ -87,4 +87,4 @@ def _wants_bytecode(target: Target, policy: InstallPolicy) -> bool:
     """As asked; unasked for the system's Python, and where a group writes: else another user's import leaves his."""
     if policy.compile_bytecode is not None:
         return policy.compile_bytecode
-    return target.kind is TargetKind.SYSTEM or inside(nearest_directory(target.scheme.purelib)).shared
+    return target.kind is TargetKind.SYSTEM or inside(nearest_directory(target.scheme.purelib), policy.shared).shared

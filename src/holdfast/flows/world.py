@@ -151,7 +151,13 @@ class World(PackageSource):
     def _make_work(self, *, beside: bool) -> None:
         from holdfast.stage.workarea import work_area  # noqa: PLC0415 - only when something is fetched
 
-        area = work_area(self.target, command=self._request.command, reporter=self._reporter, beside=beside)
+        area = work_area(
+            self.target,
+            command=self._request.command,
+            sharing=self._request.policy.shared,
+            reporter=self._reporter,
+            beside=beside,
+        )
         self._works = (self._stack.enter_context(self._signals.shield(area)), *self._works)
 
     def prepare(self) -> None:

@@ -12,6 +12,10 @@ from holdfast.model.owner import LockMode
 from holdfast.model.requirement import Requirement
 from holdfast.model.target import TargetRequest
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from holdfast.model.rights import Sharing  # seldom needed
+
 
 class UpgradeStrategy(StrEnum):
     """Pip's ``--upgrade-strategy``."""
@@ -139,6 +143,7 @@ class InstallPolicy:
     compile_bytecode: bool | None = None
     link_mode: LinkMode = LinkMode.AUTO
     fsync: bool = True
+    shared: Sharing | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Builds the new tree: exactly the entries ``new/<n>`` that the change set's steps will move, complete and synced.
 
 **Guarantees**: outside the lock; everything that is made lies in the transaction's directories, with the rights of the
-place where it will be. When `fill` returns, all of it is on the medium, unless syncing was off or in vain.
+place where it will be. When `fill` returns, all of it is on the medium, unless syncing was off or in vain. In a shared
+target every directory with modules has its ``__pycache__``: one that an import makes is that user's alone.
 
 **On crash**: a transaction directory without a journal: litter of a dead owner.
 
@@ -27,6 +28,7 @@ from holdfast.stage.lasting import make_lasting
 from holdfast.stage.link import Linker
 
 NEW = "new"
+_CACHE = "__pycache__"
 
 
 def fill(
@@ -109,7 +111,7 @@ class _Filler:
         entry = str(step.n)
         files = {f"{entry}/{path}" if path else entry: file for path, file in contents}
         if step.directory:
-            for directory in (entry, *_directories(files, entry)):
+            for directory in (entry, *_directories(files, entry, caches=given.shared)):
                 if not rights.make_directory(directory, given, dir_fd=self._fd):
                     self._unshared = True
         self._make_files(files, given)
@@ -137,11 +139,13 @@ class _Filler:
         return found
 
 
-def _directories(files: Iterable[str], entry: str) -> list[str]:
-    """The directories below an entry that its files need, outer ones first."""
+def _directories(files: Iterable[str], entry: str, *, caches: bool) -> list[str]:
+    """The directories below an entry that its files need (and modules for their bytecode), outer ones first."""
     found: set[str] = set()
     for name in files:
         parent = name.rpartition("/")[0]
+        if caches and name.endswith(".py"):
+            parent += f"/{_CACHE}"
         while parent != entry and parent not in found:
             found.add(parent)
             parent = parent.rpartition("/")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.inspection import HOW, WHERE
-from holdfast.config.table import TRANSACTION
+from holdfast.config.table import SHARED, TRANSACTION
 from holdfast.events import Event, Recovered, Reporter
 
 _LOCK = tuple(setting for setting in TRANSACTION if setting.name in {"lock-mode", "lock-timeout"})
@@ -26,6 +26,7 @@ def run(invocation: Invocation) -> int:
     """Take the lock, bring every interrupted transaction to an end, say what was done."""
     from holdfast.cli.streams import make_reporter, say, say_json  # noqa: PLC0415 - after the options are right
     from holdfast.config.requests import cache_directory, lock_settings, target_request  # noqa: PLC0415
+    from holdfast.config.sharing import sharing  # noqa: PLC0415
     from holdfast.flows.recover import recover  # noqa: PLC0415
     from holdfast.report.escape import printable  # noqa: PLC0415
 
@@ -35,6 +36,7 @@ def run(invocation: Invocation) -> int:
             target_request(settings, environ=environ, cwd=invocation.cwd),
             lock_settings(settings),
             _Otherwise(reporter),
+            shared=sharing(settings),
             cache_dir=cache_directory(settings, environ),
         )
     if invocation.parsed.flag("json"):
@@ -47,7 +49,7 @@ def run(invocation: Invocation) -> int:
 COMMAND = Command(
     usage="usage: holdfast recover [options]",
     text="Bring an interrupted transaction to an end: the environment is as before it, or as it asked for.",
-    groups=(WHERE, ("Lock", _LOCK), HOW),
+    groups=(WHERE, ("Lock", (*SHARED, *_LOCK)), HOW),
     run=run,
     arguments=False,
 )

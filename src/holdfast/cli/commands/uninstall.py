@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.parse import CommandLineError
 from holdfast.config.settings import Setting
-from holdfast.config.table import JSON, OUTPUT, POLICY, TARGET, TRANSACTION
+from holdfast.config.table import JSON, OUTPUT, POLICY, SHARED, TARGET, TRANSACTION
 
 _REQUIREMENT = Setting(
     "requirement", "list", "remove what a file names", flags=("-r", "--requirement"), metavar="FILE", ambient=False
@@ -50,7 +50,7 @@ COMMAND = Command(
         ("What to remove", (_REQUIREMENT, _YES, _MUST_EXIST)),
         ("Target", TARGET),
         ("What is allowed", tuple(setting for setting in POLICY if setting.name == "allow-breaking")),
-        ("Transaction", TRANSACTION),
+        ("Transaction", (*SHARED, *TRANSACTION)),
         ("Output", (*JSON, *OUTPUT)),
     ),
     run=run,
