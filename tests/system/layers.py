@@ -75,7 +75,7 @@ class Layers(Bench):
 
     def _unmount(self) -> None:
         if self._lower:
-            subprocess.run(["umount", self.root], check=True)
+            subprocess.run(["umount", "-l", self.root], check=True)  # an error may have left something open
 
 
 def lone(bench: Layers) -> tuple[Call, ...]:
@@ -210,7 +210,7 @@ def main() -> None:
         ROUNDS[name](bench, int(limit))
     finally:
         with suppress(subprocess.CalledProcessError):
-            subprocess.run(["umount", bench.root], check=True)
+            subprocess.run(["umount", "-l", bench.root], check=True)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ class Evidence:
     def is_placed(self, path: str, name: str, dir_fd: int) -> bool:
         """Whether the file ``name`` in a directory is what the new state has at ``path``."""
         wanted = self.placed.get(path)
-        return wanted is not None and (not wanted or wanted == _digest(name, dir_fd))
+        return wanted is not None and (not wanted or wanted == digest_at(name, dir_fd))
 
     def is_listed_elsewhere(self, path: str) -> bool:
         """Whether a RECORD that lies in the target now lists a path: one that we neither brought nor bring back."""
@@ -150,7 +150,8 @@ def _listing(content: bytes, info: str) -> Listing:
     return found
 
 
-def _digest(name: str, dir_fd: int) -> str:
+def digest_at(name: str, dir_fd: int) -> str:
+    """Of a file, as RECORD writes it; empty if it cannot be read."""
     digest = hashlib.sha256()
     try:
         fd = disk.open_regular(name, dir_fd=dir_fd)

@@ -23,7 +23,7 @@ from functools import partial
 
 from holdfast import disk
 from holdfast.commit.carry import MADE, PART, in_turn
-from holdfast.commit.evidence import Evidence
+from holdfast.commit.evidence import Evidence, digest_at
 from holdfast.commit.journal import Journal
 from holdfast.commit.making import Forge
 from holdfast.commit.paths import is_bytecode
@@ -112,16 +112,16 @@ class _Undo:
         here, old, new = _look(at.fd, at.name), _look(room.old, n), _look(room.new, n)
         if old is None or (here is not None and _same(here, old)):
             return  # not done, or undone before; what is left in old/ is a second name
-        if here is not None and new is None:
+        if here is not None and not (new is not None and _same(here, new)):
+            if new is not None and here.st_size == old.st_size and _is_alike(at, room.old, n):
+                return  # overlay: a lower layer's second names are copied up one by one, and are two files then
             if not self._is_ours(step, at, here):
                 self.left.append(f"{at.path}: not what was placed there; left")
                 return
             if not self._may_take(step, at.path):
                 return
-            self._second_name(at, room, n)
-        elif here is not None and new is not None and not _same(here, new):
-            self.left.append(f"{at.path}: came meanwhile; left")
-            return
+            if new is None:
+                self._second_name(at, room, n)
         if self._may_restore(step, at.path):
             # DISK: the new file is (also) in new/<n>, the old one comes over it
             disk.rename(n, at.name, src_dir_fd=room.old, dst_dir_fd=at.fd)
@@ -255,6 +255,11 @@ class _Undo:
 def _drop(at: _At, n: str, new: int) -> None:
     """Take a second name of what is in ``new/`` from the target: by a rename, which a fence would refuse."""
     disk.rename(at.name, f"{n}.dropped", src_dir_fd=at.fd, dst_dir_fd=new)
+
+
+def _is_alike(at: _At, old: int, n: str) -> bool:
+    digest = digest_at(at.name, at.fd)
+    return digest != "" and digest == digest_at(n, old)
 
 
 def is_bytecode_at(at: _At) -> bool:
