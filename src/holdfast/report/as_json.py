@@ -105,7 +105,12 @@ def result_json(report: InstallReport) -> Json:
     would = report.dry_run and bool(report.actions)
     lock: Mapping[str, object] | None = None
     if committed is not None:
-        lock = {"waited": committed.waited, "held": committed.held, "synced": committed.synced}
+        lock = {
+            "waited": committed.waited,
+            "held": committed.held,
+            "synced": committed.synced,
+            "carried": committed.carried,
+        }
     return {
         "outcome": "changed" if changed else "would-change" if would else "unchanged",
         "holdfast_version": __version__,

@@ -77,5 +77,6 @@ def committed_line(report: InstallReport) -> str | None:
     if report.committed is None:
         return None
     waited = f", waited {seconds_text(report.committed.waited)}" if report.committed.waited >= 1 else ""
-    held = seconds_text(report.committed.held)
-    return f"Committed {count_text(len(report.actions), 'change')}; the lock was held for {held}{waited}"
+    held, carried = seconds_text(report.committed.held), report.committed.carried
+    one_by_one = f", {count_text(carried, 'file')} moved one by one out of a lower layer" if carried else ""
+    return f"Committed {count_text(len(report.actions), 'change')}; the lock was held for {held}{waited}{one_by_one}"
