@@ -55,8 +55,5 @@ def make(name: str, dir_fd: int | None, *, like: os.stat_result | None = None) -
 
 def make_inside(directory: str, name: str) -> None:
     """Make a directory in one that is named; a symlink that has taken its place is not gone through."""
-    fd = disk.open_dir(directory)
-    try:
+    with disk.opened(directory) as fd:
         make(name, fd)
-    finally:
-        disk.close(fd)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from holdfast.disk import calls
 
@@ -31,6 +33,16 @@ def open_dir(path: str, *, dir_fd: int | None = None) -> int:
         NotADirectoryError: It is something else, or a symlink.
     """
     return calls.current.open(path, _DIRECTORY, dir_fd=dir_fd)
+
+
+@contextmanager
+def opened(path: str, *, dir_fd: int | None = None) -> Iterator[int]:
+    """A directory for a block, as `open_dir` gives it."""
+    fd = open_dir(path, dir_fd=dir_fd)
+    try:
+        yield fd
+    finally:
+        calls.current.close(fd)
 
 
 def is_private(fd: int) -> bool:

@@ -59,7 +59,7 @@ def prepare(directory: TransactionDirectory, owner: OwnerRecord, *, mode: LockMo
     Raises:
         LockUnavailableError: The mode is FLOCK, and the file system has no locks.
     """
-    with _opened(directory) as own, _staged(own) as staged:
+    with disk.opened(directory.path) as own, _staged(own) as staged:
         return _prepared(directory, owner, disk.fstat(own), staged, mode=mode, sync=sync)
 
 
@@ -104,7 +104,7 @@ def publish(directory: TransactionDirectory, identifier: str) -> bool:
     place = os.path.join(directory.parent, LOCK_NAME)
     for _ in range(_TRIES):
         try:
-            with _opened(directory) as own:
+            with disk.opened(directory.path) as own:
                 disk.rename(_STAGED, place, src_dir_fd=own)
         except OSError as error:
             if disk.lexists(os.path.join(place, identifier)):
@@ -130,7 +130,7 @@ def give_back(directory: TransactionDirectory, identifier: str) -> None:
         OSError: It lies there still.
     """
     try:
-        with _opened(directory) as own:
+        with disk.opened(directory.path) as own:
             _take_out(directory, identifier, DONE, own)
     except OSError:
         if disk.lexists(os.path.join(directory.parent, LOCK_NAME, identifier)):
@@ -147,7 +147,7 @@ def retract(directory: TransactionDirectory, identifier: str) -> None:
     back = os.path.join(directory.path, _STAGED, identifier)
     if disk.lexists(os.path.join(directory.parent, LOCK_NAME, identifier)):
         try:
-            with _opened(directory) as own, _staged(own) as staged:
+            with disk.opened(directory.path) as own, _staged(own) as staged:
                 _take_out(directory, identifier, identifier, staged)
         except OSError as error:
             if error.errno not in _GONE:
@@ -199,7 +199,7 @@ def _move_aside(lock_fd: int, directory: TransactionDirectory, identifier: str) 
     try:
         theirs = disk.open_dir(os.path.join(directory.parent, TRANSACTION_PREFIX + identifier))
     except OSError:  # gone, or not a directory: into our own
-        with _opened(directory) as own:
+        with disk.opened(directory.path) as own:
             _rename_known(identifier, f"{BROKEN_NAME}-{identifier}", src_dir_fd=lock_fd, dst_dir_fd=own)
         return
     try:
@@ -231,16 +231,6 @@ def _rmdir(parent: str) -> None:
 
 
 @contextmanager
-def _opened(directory: TransactionDirectory) -> Iterator[int]:
-    """Our transaction directory, and never what a symlink in its place leads to."""
-    fd = disk.open_dir(directory.path)
-    try:
-        yield fd
-    finally:
-        disk.close(fd)
-
-
-@contextmanager
 def _staged(own: int) -> Iterator[int]:
     """``lock`` in it, made if it is not there, with its rights."""
     made = True
@@ -248,14 +238,11 @@ def _staged(own: int) -> Iterator[int]:
         disk.mkdir(_STAGED, 0o700, dir_fd=own)
     except FileExistsError:
         made = False
-    fd = disk.open_dir(_STAGED, dir_fd=own)
-    try:
+    with disk.opened(_STAGED, dir_fd=own) as fd:
         if made and disk.is_private(fd):
             model = disk.fstat(own)
             _give(fd, stat.S_IMODE(model.st_mode), model.st_gid)
         yield fd
-    finally:
-        disk.close(fd)
 
 
 def _give(fd: int, mode: int, gid: int) -> None:

@@ -1,7 +1,8 @@
 """The transaction directories of one transaction, beside what it will change.
 
 **Guarantees**: everything that is made here is named ``.holdfast-<id>``, holds its owner's record before anything else,
-has the rights of its final parent, and is gone when its block ends, however it ends. Missing library directories that
+has the rights of its final parent, and is gone when its block ends, however it ends. It is made through the directory
+itself: nothing goes through a symlink that somebody puts in its place. Missing library directories that
 were made are removed again while they are empty. A journal in the first directory keeps all of them, and so does what
 was taken from the dead and not yet recovered.
 
@@ -193,30 +194,31 @@ class _Area:
         # The directory is known before it is made: an interrupt between the two leaves nothing.
         self._directories[parent] = TransactionDirectory(path=path, parent=parent, schemes=(key,), locked=locked)
         rights.make_directory(path, given)
-        self._owner_files.append(write_owner(path, self._owner, given))
-        self._flocked = self._flocked and flock_owner(self._owner_files[-1])
-        first = next(iter(self._directories))
-        if parent != first:
-            disk.symlink(first, os.path.join(path, tidy.FOLLOWS_NAME))
-        for name in ("lock", "new", tidy.OLD_NAME) if locked else ("new", tidy.OLD_NAME):
-            rights.make_directory(os.path.join(path, name), given)
+        with disk.opened(path) as own:
+            self._owner_files.append(write_owner(own, self._owner, given))
+            self._flocked = self._flocked and flock_owner(self._owner_files[-1])
+            first = next(iter(self._directories))
+            if parent != first:
+                disk.symlink(first, tidy.FOLLOWS_NAME, dir_fd=own)
+            for name in ("lock", "new", tidy.OLD_NAME) if locked else ("new", tidy.OLD_NAME):
+                rights.make_directory(name, given, dir_fd=own)
 
     def _can_rename_to(self, parent: str) -> bool:
         """Move an empty directory there and back. Only EXDEV says no: what may not be written is another matter."""
-        first = next(iter(self._directories.values()))
-        here, there = os.path.join(first.path, "try"), os.path.join(parent, self._name)
-        disk.mkdir(here, 0o700)
-        try:
-            disk.rename(here, there)
-        except OSError as error:
-            disk.rmdir(here)
-            return error.errno != errno.EXDEV
-        try:
-            disk.rename(there, here)
-        except OSError:
-            disk.rmdir(there)
-        else:
-            disk.rmdir(here)
+        here, there = "try", os.path.join(parent, self._name)
+        with disk.opened(next(iter(self._directories.values())).path) as first:
+            disk.mkdir(here, 0o700, dir_fd=first)
+            try:
+                disk.rename(here, there, src_dir_fd=first)
+            except OSError as error:
+                disk.rmdir(here, dir_fd=first)
+                return error.errno != errno.EXDEV
+            try:
+                disk.rename(there, here, dst_dir_fd=first)
+            except OSError:
+                disk.rmdir(there)
+            else:
+                disk.rmdir(here, dir_fd=first)
         return True
 
 
@@ -227,9 +229,9 @@ def _has_journal(path: str) -> bool:
         return True
 
 
-def write_owner(directory: str, owner: OwnerRecord, given: Rights) -> int:
-    """Write the owner's record into a new directory; its descriptor."""
-    fd = disk.open_new(os.path.join(directory, OWNER_NAME), read=True)
+def write_owner(directory: int, owner: OwnerRecord, given: Rights) -> int:
+    """Write the owner's record into a new directory that is open; the record's descriptor."""
+    fd = disk.open_new(OWNER_NAME, read=True, dir_fd=directory)
     try:
         disk.write(fd, owner.to_bytes())
         disk.give_rights(fd, given.file_mode, given.gid)

@@ -1,7 +1,8 @@
 """Removing a transaction directory or work area without losing what is not ours, and telling whose journal guards it.
 
-**Guarantees**: never follows a symlink, never leaves the directory, whoever exchanges it meanwhile. The owner's record goes last, so that what a crash
-leaves still names its owner. What the commit's sweep set aside in ``kept/`` because no RECORD lists it stays (P7).
+**Guarantees**: never follows a symlink, never leaves the directory, whoever exchanges it meanwhile. The owner's record
+goes last, so that what a crash leaves still names its owner. What the commit's sweep set aside in ``kept/`` because no
+RECORD lists it stays (P7).
 
 **On crash**: a part is left; it is litter.
 
@@ -58,18 +59,21 @@ def remove(path: str) -> bool:
         OSError: Something could not be removed.
     """
     try:
-        fd = disk.open_dir(path)
-    except FileNotFoundError:
+        with disk.opened(path) as fd:
+            if not _empty(fd):
+                return False
+        disk.rmdir(path)
+    except FileNotFoundError:  # somebody else removes it
         return True
-    try:
-        names = disk.listdir(fd)
-        for name in names:
-            if name not in {OWNER_NAME, KEPT_NAME}:
-                disk.remove_tree(name, dir_fd=fd)
-        if KEPT_NAME in names:
-            return False
-        disk.remove_tree(OWNER_NAME, dir_fd=fd)
-    finally:
-        disk.close(fd)
-    disk.rmdir(path)
+    return True
+
+
+def _empty(fd: int) -> bool:
+    names = disk.listdir(fd)
+    for name in names:
+        if name not in {OWNER_NAME, KEPT_NAME}:
+            disk.remove_tree(name, dir_fd=fd)
+    if KEPT_NAME in names:
+        return False
+    disk.remove_tree(OWNER_NAME, dir_fd=fd)
     return True

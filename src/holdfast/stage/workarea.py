@@ -12,6 +12,7 @@ with the same TMPDIR).
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -115,21 +116,12 @@ def _make(path: str, owner: OwnerRecord, sharing: Sharing | None, *, private: bo
         given = rights.inside(os.path.dirname(path), sharing)
     rights.make_directory(path, given)
     try:
-        if private:
-            _check_owner(path)
-        fd = write_owner(path, owner, given)
+        with disk.opened(path) as area:
+            if private and disk.fstat(area).st_uid != os.geteuid():
+                raise PermissionError(errno.EPERM, "exchanged by another user", path)
+            fd = write_owner(area, owner, given)
         flock_owner(fd)
     except BaseException:
         disk.remove_tree(path)
         raise
     return fd
-
-
-def _check_owner(path: str) -> None:
-    """What was just made in a directory that everybody may write is ours, or it was exchanged."""
-    fd = disk.open_dir(path)
-    try:
-        if disk.fstat(fd).st_uid != os.geteuid():
-            raise PermissionError(1, "exchanged by another user", path)
-    finally:
-        disk.close(fd)
