@@ -19,7 +19,7 @@ from pathlib import Path
 from holdfast.errors import CommitError, HoldfastError
 from holdfast.model.changes import Committed
 from tests.crash.test_commit_crash import Bench, under_lock
-from tests.crash.world import recovered
+from tests.crash.world import recovered, write_tree
 from tests.support.faulty_disk import Call, Fail, FaultyDisk, Kill, Point, When, points, recorded, share, stopped
 from tests.support.mounts import Mounts
 
@@ -134,8 +134,7 @@ def failing(bench: Layers, limit: int) -> None:
 
 def killed_in_undo(bench: Layers, limit: int, *, sealed: bool = False) -> None:
     """Undo is killed at every call, for steps that were interrupted in several places; the next undo goes on."""
-    calls = lone(bench)
-    for interrupted in inside(calls):
+    for interrupted in inside(lone(bench)):
         interrupt(bench, interrupted)
         made = recorded(lambda: recovered(bench.root), only=under_lock())
         for point in share(points(made), limit):
@@ -154,15 +153,15 @@ def sealed_in_undo(bench: Layers, limit: int) -> None:
     killed_in_undo(bench, limit, sealed=True)
 
 
-def inside(calls: tuple[Call, ...]) -> Iterator[Point]:
+def inside(made: tuple[Call, ...]) -> Iterator[Point]:
     """Just before the end; between the files of a directory that is carried; when it is, and before the new one."""
     for name, side, path in (
         ("unlink", 0, "/journal"),
         ("rename", 0, "alpha/gone.py"),
         ("rename_noreplace", 1, "site-packages/alpha"),
     ):
-        n = next(n for n, call in enumerate(calls) if call.name == name and call.paths[side].endswith(path))
-        yield Point(n=n, call=calls[n])
+        n = next(n for n, call in enumerate(made) if call.name == name and call.paths[side].endswith(path))
+        yield Point(n=n, call=made[n])
 
 
 def interrupt(bench: Layers, point: Point) -> None:
@@ -189,8 +188,28 @@ def judged(bench: Layers, point: Point) -> str:
         raise
 
 
+def foreign(bench: Layers, _: int) -> None:
+    """What somebody writes into a package while it is carried is put back."""
+    bench.fresh()
+    package = f"{bench.root}/{PACKAGE}"
+    written = {f"{package}/mine.txt": b"mine", f"{package}/deep/mine.txt": b"mine too"}
+
+    class Writing(FaultyDisk):
+        def _stop(self, made: Call) -> None:  # alpha itself has been read
+            self.fired = made
+            write_tree(written)
+
+    with Writing(Point(n=0), only=lambda call: call.paths[0].endswith("alpha/deep/same.py")) as disk:
+        outcome = bench.upgrade()
+    assert disk.fired
+    assert isinstance(outcome, Committed)
+    assert outcome.left == ()
+    bench.new.update(written)
+    assert bench.state() == "new"
+
+
 ROUNDS: dict[str, Callable[[Layers, int], None]] = {
-    each.__name__: each for each in (killed, sealed, failing, killed_in_undo, sealed_in_undo)
+    each.__name__: each for each in (killed, sealed, failing, killed_in_undo, sealed_in_undo, foreign)
 }
 
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.model.owner import LockMode
 from tests.support.mounts import Mounts, private_mounts
 from tests.system.layers import ROUNDS, round_in
+from tests.system.paused_layers import MOST, paused_in
 
-SOME = [12, pytest.param(100_000, marks=pytest.mark.exhaustive)]
+SOME = [8, pytest.param(100_000, marks=pytest.mark.exhaustive)]
 
 
 @pytest.fixture
@@ -52,3 +54,26 @@ def test_where_the_layers_lie_in_different_file_systems(mounts: Mounts, tmp_path
     os.mkdir(tmp_path / "home")
     mounts.run("mkdir", f"{tmp_path}/memory/above")
     round_in(mounts, name, f"{tmp_path}/home", f"{tmp_path}/memory/above", limit)
+
+
+ALL = pytest.mark.exhaustive
+WORDS = {"upgrade": "committed", "give-up": "moved", "recover": "recovered"}
+"""What is told to do, and what it says when nobody took over."""
+
+
+@pytest.mark.parametrize(
+    ("order", "mode", "limit"),
+    [
+        ("upgrade", LockMode.MARKER, 6),
+        *(pytest.param(order, mode, MOST, marks=ALL) for order in WORDS for mode in (LockMode.MARKER, LockMode.FLOCK)),
+    ],
+)
+def test_who_is_paused_above_a_lower_layer_is_fenced(
+    mounts: Mounts, tmp_path: Path, order: str, mode: LockMode, limit: int
+) -> None:
+    """Between the files of a directory that is carried, too."""
+    home = f"{tmp_path}/memory/one"
+    mounts.run("mkdir", home)
+    words = paused_in(mounts, order, mode, home, limit)
+    assert "taken-over" in words
+    assert words <= {"taken-over", WORDS[order]}
