@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from holdfast.model.target import Interpreter, Scheme, SchemeKey
 
@@ -28,8 +29,16 @@ def join_root(root: str, path: str) -> str:
 
 
 def resolved(scheme: Scheme) -> Scheme:
-    """The same directories by their real paths."""
-    return _mapped(scheme, os.path.realpath)
+    """The same directories by their real paths; a library that is mounted at two places (``mount --bind``) is one."""
+    real = _mapped(scheme, os.path.realpath)
+    return replace(real, platlib=real.purelib) if _is_one(real.purelib, real.platlib) else real
+
+
+def _is_one(path: str, other: str) -> bool:
+    try:
+        return path != other and os.path.samefile(path, other)
+    except OSError:  # one is not there yet
+        return False
 
 
 def target_scheme(directory: str, interpreter: Interpreter) -> Scheme:
