@@ -1,7 +1,8 @@
 """Is the world still as the change set assumes? Asked under the lock, answered by looking only.
 
 **Guarantees**: only what this change is about is looked at: its projects' dist-infos, its paths, the directories that
-move whole. A directory whose mtime moved is listed again; new bytecode in it is no reason to plan again.
+move whole. A directory whose mtime moved is listed again; new bytecode in it is no reason to plan again. Where the file
+system can be mounted elsewhere too, what it shows may be old: there every such directory is asked for and listed again.
 
 **On crash**: changes nothing.
 
@@ -12,6 +13,7 @@ anything unexpected at a path that should be free; the sweep puts back what was 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import stat as modes
 from collections.abc import Iterable
@@ -62,6 +64,7 @@ def recheck(expectations: Iterable[Expectation], target: Target, doors: Doors) -
         The first thing that moved, for -v.
     """
     infos = infos_by_project(target)
+    news = _News()
     for expected in expectations:
         match expected:
             case ExpectInfo():
@@ -71,7 +74,7 @@ def recheck(expectations: Iterable[Expectation], target: Target, doors: Doors) -
             case ExpectFile(place=place):
                 why = _entry(place, doors, target, absent=False)
             case ExpectDirectory():
-                why = _directory(expected, target)
+                why = _directory(expected, target, news)
         if why:
             return why
     return None
@@ -101,15 +104,15 @@ def _entry(place: Place, doors: Doors, target: Target, *, absent: bool) -> str |
     return f"{absolute(target.scheme, place)} became a directory" if modes.S_ISDIR(status.st_mode) else None
 
 
-def _directory(expected: ExpectDirectory, target: Target) -> str | None:
+def _directory(expected: ExpectDirectory, target: Target, news: _News) -> str | None:
     path = absolute(target.scheme, expected.place)
     try:
         status = disk.lstat(path)
         if not modes.S_ISDIR(status.st_mode) or status.st_ino != expected.inode:
             return f"{path} is another one"
-        if status.st_mtime_ns == expected.mtime_ns:
+        if news.are_told(path, status) and status.st_mtime_ns == expected.mtime_ns:
             return None
-        entries = disk.scandir(path)
+        entries = news.listing(path, status)
     except FileNotFoundError:
         return f"{path} is gone"
     for entry in entries:
@@ -129,3 +132,30 @@ def _only_bytecode(cache: str) -> bool:
     return all(
         is_bytecode(cache, entry.name) and not entry.is_dir(follow_symlinks=False) for entry in disk.scandir(cache)
     )
+
+
+class _News:
+    """Whether what is seen is what is there: a client of a network file system may remember what is not so any more."""
+
+    def __init__(self) -> None:
+        self._systems: dict[int, disk.FileSystem] = {}
+
+    def are_told(self, path: str, status: os.stat_result) -> bool:
+        """Whether a change that was made elsewhere shows at once: there is no elsewhere."""
+        return self._system(path, status).locks_are_here
+
+    def listing(self, path: str, status: os.stat_result) -> list[os.DirEntry[str]]:
+        """What is in a directory now."""
+        if not self._system(path, status).is_in_user_space:
+            return disk.scandir(path)
+        fd = disk.open_dir(path)
+        try:
+            disk.ask_again(fd)
+        finally:
+            disk.close(fd)
+        return disk.scandir(path)
+
+    def _system(self, path: str, status: os.stat_result) -> disk.FileSystem:
+        if status.st_dev not in self._systems:
+            self._systems[status.st_dev] = disk.filesystem(path)
+        return self._systems[status.st_dev]

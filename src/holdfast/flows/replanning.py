@@ -19,6 +19,8 @@ from holdfast.model.installed import InstalledState
 from holdfast.model.target import Target
 from holdfast.target.installed import read_installed
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from holdfast.model.changes import Moved
@@ -34,6 +36,7 @@ class Replanning:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._first: float | None = None
+        self._pause = 0.0
 
     @contextmanager
     def refusing(self, installed: InstalledState, target: Target, *, readonly: bool) -> Iterator[None]:
@@ -88,3 +91,6 @@ class Replanning:
                 hint="the same command again, or with a longer --lock-timeout",
             )
         self._session.reporter.emit(Detail(text=f"The environment has changed meanwhile ({why}); planning again."))
+        # What a client of a network file system remembers may be old for a second or more: it would move each time.
+        time.sleep(self._pause)
+        self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
