@@ -14,6 +14,7 @@ import stat
 from dataclasses import dataclass
 
 from holdfast import disk
+from holdfast.model.rights import is_shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Access:
         read: Entries are used.
         add: Entries are made.
         reason: Why not both, as a clause; empty otherwise.
-        shared: A group shares the directory: everything made in it gets the group's rights.
+        shared: A group shares the directory.
         trusted: User ids whose entries are believed; None: everybody's, because the group shares it.
     """
 
@@ -53,8 +54,12 @@ def access_to(directory: str) -> Access:
     uid = os.geteuid()
     if uid == 0 and status.st_uid != 0:
         return Access(read=False, add=False, reason=f"it belongs to uid {status.st_uid} and this runs as root")
-    shared = exists and status.st_mode & (stat.S_ISGID | stat.S_IWGRP) == stat.S_ISGID | stat.S_IWGRP
-    trusted = None if shared else frozenset({uid, 0, *([status.st_uid] if exists else [])})
+    shared = exists and is_shared(status, uid=uid)
+    trusted = (
+        None
+        if shared and not status.st_mode & stat.S_IWOTH
+        else frozenset({uid, 0, *([status.st_uid] if exists else [])})
+    )
     path = directory
     while not disk.lexists(path):
         path = os.path.dirname(path)

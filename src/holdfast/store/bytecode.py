@@ -118,7 +118,6 @@ def _add(
     store: WheelStore, wheels: Sequence[StoredWheel], interpreter: Interpreter, tag: str
 ) -> dict[str, Mapping[str, str]]:
     root = store.writable_root()
-    shared = store.is_shared(root)
     versioned = os.path.join(root, keys.BYTECODE)
     jobs: list[_Job] = []
     try:
@@ -126,23 +125,23 @@ def _add(
             litter = sweep.fresh_path(versioned)
             entry = os.path.join(root, keys.bytecode_entry(stored.manifest.sha256, tag))
             jobs.append(_Job(stored=stored, entry=entry, litter=litter, files=tuple(_sources(stored))))
-            sharing.make_directories(litter, shared=shared)
-            _make_directories(jobs[-1])
+            sharing.make_directories(litter, root=root)
+            _make_directories(jobs[-1], root)
         sweep.sweep(versioned, now_ns=disk.lstat(jobs[0].litter).st_mtime_ns)
         done = _compile(jobs, interpreter)
-        return {job.stored.manifest.sha256: _publish(job, done, shared=shared) for job in jobs}
+        return {job.stored.manifest.sha256: _publish(job, done, root) for job in jobs}
     finally:
         for job in jobs:
             disk.remove_tree(job.litter)
 
 
-def _make_directories(job: _Job) -> None:
+def _make_directories(job: _Job, root: str) -> None:
     parents = {os.path.dirname(file.member) for file in job.files} - {""}
     for parent in sorted(parents):
-        disk.make_parents(os.path.join(job.litter, parent))
+        sharing.make_directories(os.path.join(job.litter, parent), root=root)
 
 
-def _publish(job: _Job, done: frozenset[str], *, shared: bool) -> Mapping[str, str]:
+def _publish(job: _Job, done: frozenset[str], root: str) -> Mapping[str, str]:
     """Move what was compiled of one wheel into the store; of two who do that the first wins."""
     sizes: dict[str, int] = {}
     for file in job.files:
@@ -150,9 +149,7 @@ def _publish(job: _Job, done: frozenset[str], *, shared: bool) -> Mapping[str, s
         if path in done:
             sizes[file.member] = _finish(path, file.mtime_ns)
     disk.write_new(os.path.join(job.litter, FILES), json.dumps(sizes).encode(), mode=0o644)
-    if shared:
-        sharing.share_tree(job.litter)
-    sharing.make_directories(os.path.dirname(job.entry), shared=shared)
+    sharing.make_directories(os.path.dirname(job.entry), root=root)
     try:
         disk.rename(job.litter, job.entry)
     except OSError:

@@ -57,7 +57,7 @@ class StoredFacts:
             return
         litter = fresh_path(self._directory)
         try:
-            make_directories(self._directory, shared=self._access.shared)
+            make_directories(self._directory, root=os.path.dirname(self._directory))
             try:
                 disk.write_new(litter, data, mode=0o644)
                 sweep(self._directory, now_ns=disk.lstat(litter).st_mtime_ns)

@@ -89,7 +89,7 @@ class PageCache:
         litter = sweep.fresh_path(versioned)
         mode = 0o600 if private else 0o664 if self._access.shared else 0o644
         try:
-            sharing.make_directories(os.path.dirname(path), shared=self._access.shared)
+            sharing.make_directories(os.path.dirname(path), root=self._root)
             try:
                 disk.write_new(litter, data, mode=mode)
                 self._sweep(kind, versioned, litter)

@@ -16,6 +16,7 @@ from typing import Self
 
 from holdfast import disk
 from holdfast.errors import NoRoomError, TargetError
+from holdfast.store.sharing import make_directories
 
 
 class PartialFile:
@@ -37,7 +38,7 @@ class PartialFile:
 
     def __enter__(self) -> Self:
         try:
-            disk.make_parents(self._directory)
+            make_directories(self._directory, root=self._directory)
             self._fd = disk.open_new(self.path, read=True)
         except OSError as error:
             raise self._refused(error) from error

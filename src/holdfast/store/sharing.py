@@ -1,41 +1,67 @@
-"""Directories of the store, made with the rights that a cache shared by a group needs (design section 5).
+"""Directories of the store, with the rights that a cache shared by a group needs (design section 5).
 
-**Guarantees**: below a directory that is setgid and group-writable, everything made is so too, whatever the umask:
-who shares the cache can add, drop and clean. Elsewhere the umask decides.
+**Guarantees**: where a group shares a directory, everything made below is as that is, whatever the umask: who shares
+the cache can add, drop and clean. Elsewhere the umask decides; a new cache is its group's where its parent asks for it.
 
 **On crash**: a directory may be left with the umask's rights.
 
-**Limits**: ACLs are the administrator's business.
+**Limits**: ACLs are the administrator's business. A group that may not be given is left as it is.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 
 from holdfast import disk
+from holdfast.model.rights import is_shared, mirror, new_root
 
-_SHARED = stat.S_ISGID | 0o775
 
+def make_directories(path: str, *, root: str) -> tuple[str, ...]:
+    """Make a directory and its missing parents.
 
-def make_directories(path: str, *, shared: bool) -> None:
-    """Make a directory and its missing parents."""
-    for made in disk.make_parents(path):
-        if shared:
-            _share(made)
+    Args:
+        path: Absolute.
+        root: What is made above it, and itself, is a new root (``model.rights``).
+
+    Returns:
+        What was made, outermost first.
+    """
+    inside = os.path.join(root, "")
+    return disk.make_parents(path, lambda each: _make(each, below=each.startswith(inside)))
 
 
 def share_tree(path: str) -> None:
-    """Give every directory of a tree of ours the group's rights."""
-    _share(path)
+    """Give the directories in a tree of ours what its top asks for."""
     for entry in disk.scandir(path):
         if entry.is_dir(follow_symlinks=False):
-            share_tree(os.path.join(path, entry.name))
+            below = os.path.join(path, entry.name)
+            fd = disk.open_dir(below)
+            try:
+                given = _give(fd, disk.stat(path), below=True)
+            finally:
+                disk.close(fd)
+            if given:
+                share_tree(below)
 
 
-def _share(path: str) -> None:
-    fd = disk.open_dir(path)
-    try:
-        disk.fchmod(fd, _SHARED)
-    finally:
-        disk.close(fd)
+def _make(path: str, *, below: bool) -> None:
+    parent = disk.stat(os.path.dirname(path))
+
+    def give(fd: int) -> bool:
+        _give(fd, parent, below=below)
+        return True
+
+    disk.make_directory(path, give, 0o777)
+
+
+def _give(fd: int, parent: os.stat_result, *, below: bool) -> bool:
+    """Whether there was anything to give: if not at the top of a tree, then nowhere in it."""
+    made, uid = disk.fstat(fd), os.geteuid()
+    mode, gid = new_root(parent, made)
+    if below and is_shared(parent, uid=uid):
+        given = mirror(parent, uid=uid)
+        mode, gid = given.directory_mode, given.gid
+    if (mode, gid) == (made.st_mode & 0o7777, made.st_gid):
+        return False
+    disk.give_rights(fd, mode, gid)
+    return True

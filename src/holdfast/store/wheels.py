@@ -112,10 +112,6 @@ class WheelStore:
         """The directories in which entries are looked for, the cache first."""
         return tuple(root for root, _ in self._readable())
 
-    def is_shared(self, root: str) -> bool:
-        """Whether what is made in one of the roots gets a group's rights."""
-        return self._access.shared and root == self.cache
-
     def give_up(self, reason: str) -> None:
         """Say once that nothing is added to the cache any more, and stop adding."""
         if self.cache is None:
@@ -196,8 +192,7 @@ class WheelStore:
     ) -> StoredWheel:
         versioned = os.path.join(root, keys.WHEELS)
         litter = sweep.fresh_path(versioned)
-        shared = self.is_shared(root)
-        sharing.make_directories(litter, shared=shared)
+        sharing.make_directories(litter, root=root)
         try:
             self._sweep(versioned, litter)
             made, verified = unpack(
@@ -209,10 +204,9 @@ class WheelStore:
                 reporter=self._reporter,
             )
             disk.write_new(os.path.join(litter, keys.MANIFEST), manifest.to_bytes(made), mode=0o644)
-            if shared:
-                sharing.share_tree(litter)
+            sharing.share_tree(litter)
             entry = os.path.join(root, keys.wheel_entry(sha256, unverified=not verified))
-            sharing.make_directories(os.path.dirname(entry), shared=shared)
+            sharing.make_directories(os.path.dirname(entry), root=root)
             return self._publish(litter, entry, made, self._access if root == self.cache else _OWN)
         finally:
             disk.remove_tree(litter)

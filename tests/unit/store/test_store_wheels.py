@@ -243,16 +243,37 @@ def test_a_newer_minor_wheel_version_is_warned_of(world: World, tmp_path: object
     assert world.ear.warned == [f"{spec.filename} is of Wheel-Version 1.9, newer than this holdfast knows."]
 
 
-def test_in_a_shared_cache_everything_is_the_groups(world: World) -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to any group")
+@pytest.mark.parametrize("umask", [0o002, 0o022, 0o077])
+@pytest.mark.parametrize("mode", [0o2775, 0o775, 0o2770])
+def test_in_a_shared_cache_everything_is_the_groups(world: World, mode: int, umask: int) -> None:
     os.mkdir(world.cache)
-    os.chmod(world.cache, 0o2775)
-    kept = os.umask(0o077)
+    os.chown(world.cache, -1, 4242)
+    os.chmod(world.cache, mode)
+    kept = os.umask(umask)
     try:
         world.add()
     finally:
         os.umask(kept)
     for top, _, _ in os.walk(world.cache):
-        assert stat.S_IMODE(os.stat(top).st_mode) == 0o2775, top
+        status = os.stat(top)
+        assert (oct(stat.S_IMODE(status.st_mode)), status.st_gid) == (oct(mode), 4242), top
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to any group")
+@pytest.mark.parametrize(("umask", "made"), [(0o022, 0o2775), (0o077, 0o2770)])
+def test_a_new_cache_below_a_setgid_directory_is_shared(world: World, umask: int, made: int) -> None:
+    parent = os.path.dirname(world.cache)
+    os.chown(parent, -1, 4242)
+    os.chmod(parent, 0o2755)
+    kept = os.umask(umask)
+    try:
+        world.add()
+    finally:
+        os.umask(kept)
+    for top, _, _ in os.walk(world.cache):
+        status = os.stat(top)
+        assert (oct(stat.S_IMODE(status.st_mode)), status.st_gid) == (oct(made), 4242), top
 
 
 def test_litter_of_the_dead_is_removed_and_that_of_the_living_is_not(world: World) -> None:
