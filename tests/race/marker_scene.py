@@ -1,0 +1,193 @@
+"""An environment in which a holder of the lock stops, and what may come of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from holdfast.commit.recover import recover
+from holdfast.envlock import HeldLock, acquire
+from holdfast.model.owner import LockMode
+from holdfast.model.request import LockSettings
+from tests.crash.real_cases import ONES, TWOS, copy_tree, specs
+from tests.support.areas import Recorder, bare_target, begin
+from tests.support.environments import verify_record
+from tests.support.hasty_main import hasty
+from tests.support.hosts import HERE, ROOT, Holder, Place, Point
+from tests.support.sandbox import Completed, Sandbox
+from tests.support.trees import Snapshot, diff, snapshot
+from tests.support.wheels import build_wheel
+
+LEASE = 0.4
+"""Seconds, where a test is about what comes after it."""
+COMMANDS = {"upgrade": TWOS, "uninstall": ("uninstall", "-y", "alpha", "beta"), "recover": ("recover",)}
+
+
+@dataclass(slots=True)
+class Scene:
+    """One environment with version 1 of everything, as often as wanted, and a command that changes it.
+
+    Args:
+        root: A directory for all of it.
+        command: A key of `COMMANDS`.
+    """
+
+    root: str
+    command: str = "upgrade"
+    box: Sandbox = field(init=False)
+    old: Snapshot = field(init=False)
+    new: Snapshot = field(init=False)
+    points: tuple[Point, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.box = Sandbox(root=self.root)
+        self.box.venv  # noqa: B018 - made now
+        for spec in specs():
+            build_wheel(spec, f"{self.root}/wheels")
+        for command in (TWOS, ONES):  # the store has both then
+            self.box.run(*self.arguments(command)).ok()
+        self.old = snapshot(self.box.venv.root)
+        self._keep()
+        if self.command == "recover":
+            self._interrupt()
+        self._run_through()
+        self.new = snapshot(self.box.venv.root)
+
+    def _keep(self) -> None:
+        shutil.rmtree(f"{self.root}/kept", ignore_errors=True)
+        copy_tree(self.box.venv.root, f"{self.root}/kept")
+
+    def _run_through(self) -> None:
+        with self.start(place=HERE) as holder:
+            holder.end().ok()
+        self.points = holder.calls()
+
+    def _interrupt(self) -> None:
+        """What is to be recovered: an upgrade that was killed in the middle."""
+        self.command = "upgrade"
+        self._run_through()
+        self.fresh()
+        with self.start(place=HERE, stop=self.in_the_middle()) as holder:
+            assert holder.is_stopped()
+            holder.kill()
+        self._keep()
+        self.command = "recover"
+
+    @property
+    def site(self) -> str:
+        """Its site-packages."""
+        return self.box.venv.site_packages
+
+    def fresh(self) -> None:
+        """OLD again."""
+        shutil.rmtree(self.box.venv.root)
+        copy_tree(f"{self.root}/kept", self.box.venv.root)
+
+    def arguments(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        """With where the wheels are."""
+        return (*command, "--no-index", "--find-links", f"{self.root}/wheels") if command[0] == "install" else command
+
+    def start(
+        self, *, place: Place, mode: str = "marker", stop: Point | None = None, skew: float = 0.0, slowly: float = 0.0
+    ) -> Holder:
+        """The command, traced."""
+        line = (*self.arguments(COMMANDS[self.command]), f"--lock-mode={mode}")
+        return Holder(
+            hasty(*line, seconds=LEASE, refresh=0.2, skew=skew),
+            place=place,
+            env=self.box.env(),
+            cwd=self.box.cwd,
+            trace=f"{self.root}/trace",
+            stop=stop,
+            slowly=slowly,
+        )
+
+    def run(self, *args: str, lease: float = LEASE, place: Place = HERE) -> Completed:
+        """Another command, in its own process."""
+        line = place.wrap(hasty(*args, seconds=lease))
+        done = subprocess.run(
+            line,
+            env=self.box.env(PYTHONPATH=ROOT),
+            cwd=self.box.cwd,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return Completed(args=tuple(line), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+    def from_publishing_to_the_end(self) -> tuple[Point, ...]:
+        """The calls after which it may be stopped, and is not alone any more."""
+        (first,) = (n for n, point in enumerate(self.points) if is_publishing(point))
+        return tuple(point for point in self.points[first:] if not is_output(point))
+
+    def until_he_has_committed(self) -> tuple[Point, ...]:
+        """Those of them up to the one that is the point of no return."""
+        after = self.from_publishing_to_the_end()
+        (ended,) = (n for n, point in enumerate(after) if point.name == "unlinkat" and '"journal"' in point.text)
+        return after[: ended + 1]
+
+    def in_the_middle(self) -> Point:
+        """A call between the journal and its end."""
+        after = self.until_he_has_committed()
+        (began,) = (n for n, point in enumerate(after) if '"journal.part"' in point.text)
+        return after[(began + len(after)) // 2]
+
+    def seen(self) -> Snapshot:
+        """The environment but for what names its owner."""
+        everything = snapshot(self.box.venv.root)
+        return {path: entry for path, entry in everything.items() if "/.holdfast" not in f"/{path}"}
+
+    def files(self) -> dict[str, tuple[int, int]]:
+        """Inode and mtime of each file of it."""
+        return {
+            path: (status.st_ino, status.st_mtime_ns)
+            for path in self.seen()
+            if not os.path.isdir(full := os.path.join(self.box.venv.root, path))
+            for status in [os.lstat(full)]
+        }
+
+    def left(self) -> list[str]:
+        """What is there of any transaction or lock."""
+        return [name for place in (self.site, self.box.venv.root) for name in os.listdir(place) if "holdfast" in name]
+
+    def assert_settled(self, *states: Snapshot) -> None:
+        """It is exactly one of these, and nothing is left of anybody."""
+        assert self.left() == []
+        found = snapshot(self.box.venv.root)
+        assert found in states, [diff(state, found) for state in states]
+        assert verify_record(self.site) == ()
+        for path in (self.box.tmp, self.box.cwd, self.box.home):
+            assert os.listdir(path) == []
+
+    @contextmanager
+    def held_here(self) -> Iterator[HeldLock]:
+        """The lock of the environment, held by the test itself, and nothing left to recover."""
+        target = bare_target(
+            self.box.venv.root,
+            made=False,
+            purelib=self.site,
+            platlib=self.site,
+            headers=f"{self.box.venv.root}/include/site/python3",
+        )
+        with (
+            begin(target, mode=LockMode.MARKER) as tx,
+            acquire(tx, LockSettings(mode=LockMode.MARKER, timeout=30), Recorder()) as held,
+        ):
+            recover(target, held)
+            yield held
+
+
+def is_publishing(point: Point) -> bool:
+    """Whether this call made the lock."""
+    return point.name.startswith("rename") and '.holdfast.lock") = 0' in point.text
+
+
+def is_output(point: Point) -> bool:
+    """Whether this call wrote to a stream."""
+    return point.name == "write" and point.text.startswith(("1, ", "2, "))

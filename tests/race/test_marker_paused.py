@@ -1,0 +1,104 @@
+"""A holder is stopped (SIGSTOP) past his lease, taken over by a real command, and continued (issue 4, number 2).
+
+He is another process tree: in another pid namespace (a container), or with another boot id besides (a host). Stopped
+after each call that changes something, from the publishing of his lock to the sweep, which is before the next one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.race.marker_scene import COMMANDS, LEASE, Scene
+from tests.support.hosts import CONTAINER, HERE, Place, Point, another_host
+
+FENCED = "Another process took over the environment lock and undoes this change."
+
+
+def take_over(scene: Scene, point: Point, *, place: Place, mode: str) -> str:
+    """Stop him there, take over, let him go on while somebody else holds the lock; how he ended."""
+    scene.fresh()
+    with scene.start(place=place, mode=mode, stop=point) as holder:
+        assert holder.is_stopped(), point
+        scene.run("recover").ok()
+        taken, files = scene.seen(), scene.files()
+        assert taken in (scene.old, scene.new), point
+        with scene.held_here() as held:
+            holder.go_on()
+            done = holder.end()
+            assert held.still_held(), point
+            assert (scene.seen(), scene.files()) == (taken, files), point
+    assert "Traceback" not in done.stderr, done
+    scene.assert_settled(taken)
+    if done.returncode == 0:
+        assert taken == scene.new, point
+        return "committed"
+    assert done.returncode == 8, done
+    assert FENCED in done.stderr
+    assert "The change is being undone." in done.stderr
+    assert taken == scene.old, point
+    return "fenced"
+
+
+def take_over_each(scene: Scene, points: Sequence[Point], *, place: Place, mode: str) -> Counter[str]:
+    """Each of the points; how often he ended how."""
+    words: Counter[str] = Counter()
+    for point in points:
+        try:
+            words[take_over(scene, point, place=place, mode=mode)] += 1
+        except AssertionError as error:
+            error.add_note(f"{scene.command} in mode {mode} stopped after {point}")
+            raise
+    return words
+
+
+@pytest.fixture(scope="module")
+def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    return Scene(str(tmp_path_factory.mktemp("upgrade")))
+
+
+@pytest.mark.parametrize(
+    ("place", "mode", "count"),
+    [(another_host(), "marker", 4), (CONTAINER, "flock", 3)],
+    ids=["host-marker", "container-flock"],
+)
+def test_who_is_stopped_past_his_lease_is_fenced(upgrade: Scene, place: Place, mode: str, count: int) -> None:
+    scene = upgrade
+    points = scene.until_he_has_committed()
+    share = [points[n * (len(points) - 1) // (count - 1)] for n in range(count)]
+    assert take_over_each(scene, share, place=place, mode=mode)["fenced"] >= count - 1
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("mode", ["marker", "flock"])
+@pytest.mark.parametrize("place", [CONTAINER, another_host()], ids=["container", "host"])
+def test_who_is_stopped_past_his_lease_is_fenced_after_every_call(
+    tmp_path: Path, command: str, mode: str, place: Place
+) -> None:
+    scene = Scene(str(tmp_path), command)
+    points = scene.from_publishing_to_the_end()
+    words = take_over_each(scene, points, place=place, mode=mode)
+    print(f"\n{command}, {mode}: stopped after each of {len(points)} calls: {dict(words)}")  # noqa: T201 - the count
+    assert words["fenced"]
+    assert words["committed"]
+    assert sum(words.values()) == len(points)
+
+
+def test_who_is_stopped_in_the_same_namespace_is_waited_for(upgrade: Scene) -> None:
+    """Past his lease, because he can be seen; then he goes on and commits."""
+    scene = upgrade
+    for mode in ("marker", "flock"):
+        scene.fresh()
+        with scene.start(place=HERE, mode=mode, stop=scene.in_the_middle()) as holder:
+            assert holder.is_stopped()
+            before = scene.files()
+            done = scene.run("recover", f"--lock-timeout={4 * LEASE}").returned(6)
+            assert f"process {holder.pid}" in done.stderr
+            assert scene.files() == before
+            holder.go_on()
+            holder.end().ok()
+        scene.assert_settled(scene.new)
