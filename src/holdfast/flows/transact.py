@@ -20,6 +20,7 @@ from holdfast.commit.execute import execute
 from holdfast.commit.questions import leaving
 from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
+from holdfast.disk import lexists
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
 from holdfast.flows.heartbeat import Heartbeat
 from holdfast.flows.recovery import locked
@@ -120,8 +121,10 @@ def _refuse_unwritable(plan: InstallPlan, target: Target) -> None:
     going = [
         os.path.normpath(os.path.join(old.location, entry.path)) for old in leaving(plan) for entry in old.record or ()
     ]
-    directories = sorted({os.path.dirname(path) for path in going})
-    check_writable(target, (*target.library_directories, *directories), leaving=going)
+    directories = {os.path.dirname(path) for path in going}
+    caches = {f"{os.path.dirname(path)}/__pycache__" for path in going if path.endswith(".py")} - directories
+    inside = sorted({*directories, *filter(lexists, caches)})
+    check_writable(target, (*target.library_directories, *inside), leaving=going)
 
 
 def _refuse_unwritable_steps(changes: ChangeSet, tx: Transaction) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from holdfast import disk
 from holdfast.errors import TargetError
 from holdfast.model.target import Target, TargetKind
+from holdfast.stage.people import group_name, user_name
 
 
 def check_writable(
@@ -45,7 +46,7 @@ def check_writable(
             continue
         missing = (*_missing(wanted), *(path for path in coming if os.path.dirname(path) == directory))
         cannot = f"{' and '.join(missing)} cannot be made: " if missing else ""
-        raise TargetError(cannot + _why(directory, status), hint=_remedy(target, status.st_uid, missing))
+        raise TargetError(cannot + _why(directory, status), hint=_remedy(target, directory, status, missing))
     for path in leaving:
         _check_sticky(target, path)
 
@@ -69,34 +70,50 @@ def _check_sticky(target: Target, path: str) -> None:
         return
     if parent.st_mode & stat.S_ISVTX and os.geteuid() not in {0, parent.st_uid, entry.st_uid}:
         raise TargetError(
-            f"{path} belongs to {_user(entry.st_uid)} and lies in a sticky directory: only he or root may replace it.",
-            hint=_remedy(target, entry.st_uid),
+            f"{path} belongs to {user_name(entry.st_uid)} and lies in a sticky directory: "
+            "only he or root may replace it.",
+            hint=_alone(target, entry.st_uid),
         )
 
 
 def _why(directory: str, status: os.stat_result) -> str:
     if disk.is_read_only(directory):
         return f"{directory} lies in a read-only file system."
-    mode = stat.filemode(status.st_mode)
-    return f"{directory} may not be written by {_user(os.geteuid())}: it belongs to {_user(status.st_uid)} ({mode})."
+    owner, group, mode = user_name(status.st_uid), group_name(status.st_gid), stat.filemode(status.st_mode)
+    me = user_name(os.geteuid())
+    return f"{directory} may not be written by {me}: it belongs to {owner} and the group {group} ({mode})."
 
 
-def _remedy(target: Target, uid: int, missing: tuple[str, ...] = ()) -> str:
-    if missing and target.kind is not TargetKind.SYSTEM:
-        return f"As root, then the same command again: install -d -o {_user(os.geteuid())} {' '.join(missing)}"
+def _remedy(target: Target, directory: str, status: os.stat_result, missing: tuple[str, ...]) -> str:
+    """One thing to type: become one of the group that may, have it made, have it shared, or go elsewhere."""
+    if disk.is_read_only(directory):
+        return f"Look at how it is mounted: findmnt -T {directory}"
+    if target.kind is TargetKind.SYSTEM:
+        return _alone(target, status.st_uid)
+    me, mine = user_name(os.geteuid()), {os.getegid(), *os.getgroups()}
+    if status.st_mode & stat.S_IWGRP and status.st_gid not in {0, *mine}:
+        return f"sudo usermod -aG {group_name(status.st_gid)} {me}, then log in again; or {_elsewhere(target)}"
+    if missing:
+        return f"As root, then the same command again: install -d -o {me} {' '.join(missing)}"
+    if target.kind is TargetKind.USER:
+        return _alone(target, status.st_uid)
+    group = group_name(status.st_gid if status.st_gid in mine - {0} else os.getegid())
+    share = f"HOLDFAST_SHARED={group}"
+    return f"{_alone(target, status.st_uid)}; or share it: made with {share} (Dockerfile: ENV {share})"
+
+
+def _alone(target: Target, uid: int) -> str:
+    """Where nobody shares: as the owner, or elsewhere."""
     match target.kind:
         case TargetKind.SYSTEM:
-            return "sudo holdfast ... --system, or an environment of your own: holdfast venv .venv"
+            return f"sudo holdfast ... --system, or {_elsewhere(target)}"
         case TargetKind.VENV | TargetKind.PYTHON | TargetKind.USER:
-            return f"sudo -u {_user(uid)} holdfast ..., or an environment of your own: holdfast venv .venv"
+            return f"sudo -u {user_name(uid)} holdfast ..., or {_elsewhere(target)}"
         case TargetKind.TARGET | TargetKind.PREFIX:
-            return f"Choose a directory that you may write, with --{target.kind.value}"
+            return _elsewhere(target)
 
 
-def _user(uid: int) -> str:
-    try:
-        import pwd  # noqa: PLC0415 - for an error message only
-
-        return f"{pwd.getpwuid(uid).pw_name}"
-    except (KeyError, ImportError):
-        return f"uid {uid}"
+def _elsewhere(target: Target) -> str:
+    if target.kind in {TargetKind.TARGET, TargetKind.PREFIX}:
+        return f"choose a directory that you may write, with --{target.kind.value}"
+    return "an environment of your own: holdfast venv .venv"
