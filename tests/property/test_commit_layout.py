@@ -107,6 +107,8 @@ def survey_of(tree: Tree, existing: set[str], digests: tuple[str, ...], closed: 
 
 def applied(changes: ChangeSet, tree: Tree, existing: set[str]) -> tuple[Tree, set[str]]:
     """Carry out the steps on the model, each with its precondition; what lies in old/ must be listed."""
+    done = {(step.kind, step.place) for step in changes.steps}
+    assert len(done) == len(changes.steps)  # a journal that does something twice is refused
     tree, existing = dict(tree), directories_of(tree, existing)
     for step in changes.steps:
         at = absolute(SCHEME, step.place)

@@ -3,7 +3,8 @@
 Design section 4: "Old's dist-info in place or in ``old/``, new's in ``new/`` or in place (by RECORD digest), no other
 dist-info of that project: ours." Anything else: somebody changed it since, and nothing is restored.
 
-**Guarantees**: only reads; every file is opened without following symlinks and without waiting.
+**Guarantees**: only reads; every file is opened without following symlinks and without waiting. What is read is bounded
+in all, since journal and RECORDs may be forged: what is beyond counts as not ours.
 
 **On crash**: changes nothing.
 
@@ -14,21 +15,24 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import posixpath
 from collections.abc import Iterator
 
 from holdfast import disk
 from holdfast.commit.carry import PART
 from holdfast.commit.journal import Journal
-from holdfast.commit.recheck import RECORD_LIMIT, infos_by_project, record_digest
+from holdfast.commit.recheck import RECORD_LIMIT, infos_by_project
 from holdfast.commit.rooms import Rooms
-from holdfast.model.changes import Place, ProjectChange, StepKind
+from holdfast.model.changes import Place, ProjectChange, Step, StepKind
 from holdfast.model.hashes import record_text
 from holdfast.model.places import absolute
 from holdfast.model.target import Target
 
 _RECORD = "RECORD"
 _CHUNK = 1 << 20
+_BYTES, _LINES = 1 << 30, 1_000_000
+"""Of RECORDs: how much is read for one journal, and how many files are known of old, new and others each."""
 Listing = dict[str, str]
 """Absolute path -> sha256 as RECORD writes it; empty where it gives none."""
 
@@ -50,17 +54,23 @@ class Evidence:
         self.kept: set[str] = set()
         self._old: dict[str, Listing] = {}
         self._others: Listing | None = None
+        self._unread = _BYTES
+        self._steps: dict[str, list[Step]] = {}
+        for step in journal.steps:
+            self._steps.setdefault(absolute(target.scheme, step.place), []).append(step)
         infos = infos_by_project(target)
+        digests: dict[str, set[str]] = {}
         verdicts: dict[str, bool] = {}
         named: dict[str, set[Place]] = {}
         for project in journal.projects:
             places = {each[0] for each in (project.old, project.new) if each}
             named.setdefault(project.name, set()).update(places)
+            digests.setdefault(project.name, {""}).update(each[1] for each in (project.old, project.new) if each)
             verdicts[project.name] = self._found(project) and verdicts.get(project.name, True)
         self.ours = frozenset(
             name
             for name, whole in verdicts.items()
-            if whole and infos.get(name, set()) <= named[name] and not self._strangers(name, named[name])
+            if whole and infos.get(name, set()) <= named[name] and not self._strangers(named[name], digests[name])
         )
         for name in self.ours:
             self.kept.update(self._old.get(name, ()))
@@ -79,7 +89,7 @@ class Evidence:
             if content is None:
                 found = False
             else:
-                listing.update(_listing(content, self._path(place)))
+                _note(content, self._path(place), listing)
                 listing[f"{self._path(place)}/{_RECORD}"] = record_text(bytes.fromhex(digest))
         return found
 
@@ -87,29 +97,37 @@ class Evidence:
         """The RECORD with this digest: at its place, or inside what the steps of these kinds hold."""
         path = f"{self._path(info)}/{_RECORD}"
         for candidate, fd in ((path, None), *self._held(path, kinds)):
-            try:
-                content = disk.read_regular(candidate, limit=RECORD_LIMIT, dir_fd=fd)
-            except OSError:
-                continue
-            if hashlib.sha256(content).hexdigest() == digest:
+            content = self._read(candidate, fd)
+            if content and hashlib.sha256(content).hexdigest() == digest:
                 return content
         return None
 
+    def _read(self, path: str, dir_fd: int | None = None) -> bytes:
+        """A RECORD; empty if it cannot be read, or when all were too long."""
+        try:
+            content = disk.read_regular(path, limit=min(RECORD_LIMIT, self._unread), dir_fd=dir_fd)
+        except OSError:
+            return b""
+        self._unread -= len(content)
+        return content
+
     def _held(self, path: str, kinds: tuple[StepKind, ...]) -> Iterator[tuple[str, int]]:
-        for step in self._journal.steps:
-            at = self._path(step.place)
-            if step.kind in kinds and (path == at or path.startswith(f"{at}/")):
+        at = path
+        while at not in {"", "/"}:
+            steps, tail, at = self._steps.get(at, ()), path[len(at) :], posixpath.dirname(at)
+            for step in steps:
+                if step.kind not in kinds:
+                    continue
                 room = self._rooms.of_place(step.place)
                 if kinds[0] is StepKind.PLACE:
-                    yield f"{step.n}{path[len(at) :]}", room.new
+                    yield f"{step.n}{tail}", room.new
                 else:
-                    yield from ((f"{step.n}{part}{path[len(at) :]}", room.old) for part in ("", PART))
+                    yield from ((f"{step.n}{part}{tail}", room.old) for part in ("", PART))
 
-    def _strangers(self, name: str, places: set[Place]) -> bool:
+    def _strangers(self, places: set[Place], known: set[str]) -> bool:
         """Whether a dist-info lies at one of our places that is neither the old nor the new one."""
-        known = {each[1] for p in self._journal.projects if p.name == name for each in (p.old, p.new) if each}
-        found = {record_digest(f"{self._path(place)}/{_RECORD}") for place in places}
-        return bool(found - known - {""})
+        found = (self._read(f"{self._path(place)}/{_RECORD}") for place in places)
+        return any(content and hashlib.sha256(content).hexdigest() not in known for content in found)
 
     def is_placed(self, path: str, name: str, dir_fd: int) -> bool:
         """Whether the file ``name`` in a directory is what the new state has at ``path``."""
@@ -119,35 +137,40 @@ class Evidence:
     def is_listed_elsewhere(self, path: str) -> bool:
         """Whether a RECORD that lies in the target now lists a path: one that we neither brought nor bring back."""
         if self._others is None:
-            self._others = {}
-            known = {each.new[1] for each in self._journal.projects if each.new}
-            known |= {each.old[1] for each in self._journal.projects if each.old and each.name in self.ours}
-            for library in self._target.library_directories:
-                for name in disk.listdir(library):
-                    if name.endswith(".dist-info"):
-                        try:
-                            content = disk.read_regular(f"{library}/{name}/{_RECORD}", limit=RECORD_LIMIT)
-                        except OSError:
-                            continue
-                        if hashlib.sha256(content).hexdigest() in known:
-                            continue
-                        self._others.update(_listing(content, f"{library}/{name}"))
-        return path in self._others
+            self._others = self._listed_by_others()
+        return path in self._others or len(self._others) >= _LINES or not self._unread
+
+    def _listed_by_others(self) -> Listing:
+        found: Listing = {}
+        known = {each.new[1] for each in self._journal.projects if each.new}
+        known |= {each.old[1] for each in self._journal.projects if each.old and each.name in self.ours}
+        for library in self._target.library_directories:
+            for name in disk.listdir(library):
+                if name.endswith(".dist-info"):
+                    content = self._read(f"{library}/{name}/{_RECORD}")
+                    if hashlib.sha256(content).hexdigest() not in known:
+                        _note(content, f"{library}/{name}", found)
+        return found
 
     def _path(self, place: Place) -> str:
         return absolute(self._target.scheme, place)
 
 
-def _listing(content: bytes, info: str) -> Listing:
+def _note(content: bytes, info: str, found: Listing) -> None:
     """Parse a RECORD; lines that are none are skipped."""
     base = posixpath.dirname(info)
-    found = {}
-    rows = csv.reader(content.decode("utf-8", "surrogateescape").replace("\0", "").splitlines())
-    for row in rows:
+    lines = io.StringIO(content.decode("utf-8", "surrogateescape").replace("\0", ""), newline="")
+    rows = csv.reader(lines)
+    while len(found) < _LINES:
+        try:
+            row = next(rows, None)
+        except csv.Error:
+            continue
+        if row is None:
+            return
         if row and row[0]:
             algorithm, _, digest = (row[1] if len(row) > 1 else "").partition("=")
             found[posixpath.normpath(posixpath.join(base, row[0]))] = digest if algorithm == "sha256" else ""
-    return found
 
 
 def digest_at(name: str, dir_fd: int) -> str:

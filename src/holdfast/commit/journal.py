@@ -4,8 +4,8 @@ One JSON object on one line. It names places by scheme key and relative path onl
 more rights than whoever wrote it: nothing in it can lead out of the schemes that the reader computed.
 
 **Guarantees**: `write_journal` makes it appear whole and synced, or not at all. `parse_journal` accepts nothing that
-names a place outside of a scheme, one of holdfast's own entries, a dist-info twice, or what no path can be; none of its
-words comes into a message.
+names a place outside of a scheme, one of holdfast's own entries, a dist-info or a step twice, or what no path can be;
+none of its words comes into a message.
 
 **On crash**: before the rename a ``journal.part`` may lie beside it, which nobody reads.
 
@@ -193,6 +193,7 @@ def parse_journal(content: bytes, *, identifier: str) -> Journal:
             ProjectChange(name=_name(names, index), old=_parsed_info(old), new=_parsed_info(new))
             for index, old, new in data["projects"]
         )
+        _refuse_repeated([(step.kind, step.place) for step in steps])
         for infos in ([each.old for each in projects], [each.new for each in projects]):
             _refuse_repeated([info[0] for info in infos if info])
         return Journal(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,13 @@ def journal(path: str = "a/x.py", info: str = "a-1.dist-info") -> Journal:
         ),
         steps=(
             Step(n=0, kind=StepKind.REMOVE, place=place, directory=False, owners=(PROJECT,), dist_info=True),
-            Step(n=1, kind=StepKind.PLACE, place=place, directory=True, owners=(PROJECT, NormalizedName("c"))),
+            Step(
+                n=1,
+                kind=StepKind.PLACE,
+                place=replace(place, path="c"),
+                directory=True,
+                owners=(PROJECT, NormalizedName("c")),
+            ),
         ),
         identities={0: (1, 2, 3)},
     )
@@ -68,6 +75,13 @@ def test_a_dist_info_that_is_a_path_is_refused() -> None:
         {"steps": [["place"]]},
         {"steps": {"place": 1}},
         {"projects": [[0, ["purelib", "a", "short"], None]]},
+        {"steps": [["place", "purelib", "a", 0, [0]], ["place", "purelib", "a", 0, [0]]]},
+        {"steps": [["place", "purelib", "\ud800", 0, [0]]]},
+        {"rooms": [["purelib", "purelib"]]},
+        {"rooms": [["purelib"], [], []]},
+        {"projects": [[0, ["purelib", "a", ""], None], [1, ["purelib", "a", ""], None]]},
+        {"journal": True},
+        {"journal": 1.0},
         {"names": [1]},
         {"names": None},
         {"journal": 2},
@@ -81,10 +95,32 @@ def test_anything_else_is_refused(change: dict[str, object]) -> None:
         parse_journal(json.dumps(data).encode(), identifier=ID)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff", b"[" * 100_000, b" " * (JOURNAL_LIMIT + 1)])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff",
+        b"[" * 100_000,
+        b"[" + b"[]," * 5_000_000,
+        b"1" * 9999,
+        b" " * (JOURNAL_LIMIT + 1),
+    ],
+)
 def test_what_is_no_journal_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="it is"):
         parse_journal(content, identifier=ID)
+
+
+def test_no_word_of_a_journal_comes_into_a_message() -> None:
+    word = "x" * 100_000
+    for change in ({"rooms": [[word]]}, {"steps": [[word, "purelib", "a", 0, [0]]]}, {"id": word}):
+        data = json.loads(to_bytes(journal())) | change
+        with pytest.raises(ValueError, match="it") as caught:
+            parse_journal(json.dumps(data).encode(), identifier=ID)
+        assert len(str(caught.value)) < 100
 
 
 def test_a_journal_of_another_version_is_left_alone_and_named(tmp_path: Path) -> None:

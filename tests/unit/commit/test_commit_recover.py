@@ -147,7 +147,8 @@ def test_a_forged_journal_cannot_reach_through_a_symlink(root: str, tmp_path: Pa
     Path(f"{path}/old/9999").write_bytes(b"planted")
     with open(f"{path}/journal", "rb") as file:
         data = json.load(file)
-    data["steps"] += [data["steps"][-1]] * (9999 - len(data["steps"])) + [["remove", "purelib", "link/planted", 0, [0]]]
+    data["steps"] += [["remove", "purelib", f"none{n}", 0, [0]] for n in range(len(data["steps"]), 9999)]
+    data["steps"] += [["remove", "purelib", "link/planted", 0, [0]]]
     Path(f"{path}/journal").write_text(json.dumps(data), encoding="utf-8")
     recovered(root)
     assert os.listdir(outside) == []
