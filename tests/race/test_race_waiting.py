@@ -240,7 +240,10 @@ def test_four_installs_over_a_slow_index_download_at_the_same_time(sandbox: Sand
     assert verify_record(sandbox.venv.site_packages) == ()
 
 
-def test_nothing_slow_happens_between_taking_and_releasing_the_lock(sandbox: Sandbox, index: Index) -> None:
+@pytest.mark.parametrize("words", [(), ("--no-fsync",)], ids=["synced", "not synced"])
+def test_nothing_slow_happens_between_taking_and_releasing_the_lock(
+    sandbox: Sandbox, index: Index, words: tuple[str, ...]
+) -> None:
     if shutil.which("strace") is None:
         pytest.skip("strace is not here")
     index.add(pkg("one", files={f"one/m{n}.py": str(n) for n in range(50)}))
@@ -248,7 +251,7 @@ def test_nothing_slow_happens_between_taking_and_releasing_the_lock(sandbox: San
     log = os.path.join(sandbox.root, "strace")
     traced = "trace=rename,renameat,renameat2,connect,sendto,recvfrom,clone,clone3,fork,vfork,execve,openat,write"
     done = subprocess.run(
-        ["strace", "-f", "-o", log, "-e", traced, *command("install", "one")],
+        ["strace", "-f", "-o", log, "-e", traced, *command("install", "one", *words)],
         env=sandbox.env(HOLDFAST_INDEX_URL=index.url),
         cwd=sandbox.cwd,
         capture_output=True,
@@ -270,6 +273,6 @@ def under_the_lock(log: str) -> list[str]:
     """The lines from the rename that publishes the lock to the one that gives it back."""
     with open(log, encoding="utf-8", errors="replace") as file:
         lines = file.read().splitlines()
-    taken = next(n for n, line in enumerate(lines) if re.search(r'rename.*/lock".*\.holdfast\.lock"', line))
-    given = next(n for n, line in enumerate(lines) if re.search(r'rename.*\.holdfast\.lock/.*/done"', line))
+    taken = next(n for n, line in enumerate(lines) if re.search(r'rename.*[/"]lock".*\.holdfast\.lock"', line))
+    given = next(n for n, line in enumerate(lines) if re.search(r'rename.*\.holdfast\.lock/.*[/"]done"', line))
     return lines[taken + 1 : given]

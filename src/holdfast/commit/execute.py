@@ -63,7 +63,6 @@ def execute(
         CommitError: Failed and taken back.
         InterruptedTransactionError: A journal is left.
     """
-    disk.preload()
     held.check()
     try:
         return _execute(staged, tx, held, target, fsync=fsync, stop=stop)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from holdfast import disk
 from holdfast.envlock import uv
 from holdfast.envlock.attempt import Taker
 from holdfast.envlock.held import MAKER, HeldLock
@@ -50,6 +51,7 @@ def acquire(
         LockUnavailableError: Busy until the deadline; not understood; no locks on this file system.
         TargetError: A library directory may not be written.
     """
+    disk.preload()  # nothing is imported from here on
     if settings.mode is LockMode.NONE:
         _say_unlocked(transaction, reporter)
         held = HeldLock(maker=MAKER, transaction=transaction, mode=LockMode.NONE, waited=0.0)
