@@ -19,6 +19,8 @@ from holdfast.model.transaction import LOCK_NAME
 from tests.support.faulty_disk import FaultyDisk, Point, Signal, When
 
 SUPPORT = os.path.dirname(os.path.abspath(__file__))
+CODE = os.path.dirname(os.path.dirname(SUPPORT))
+"""For ``PYTHONPATH``: where ``tests`` lies."""
 NEEDED = ("holding.py", "faulty_disk.py")
 
 

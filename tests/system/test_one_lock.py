@@ -19,15 +19,13 @@ import pytest
 
 from holdfast.model.transaction import LOCK_NAME
 from tests.support.environments import Venv, make_venv, verify_record
-from tests.support.holding import SUPPORT, code_for, hold
+from tests.support.holding import CODE, code_for, hold
 from tests.support.interpreters import this_interpreter
 from tests.support.mounts import private_mounts
 from tests.support.sandbox import Completed, Sandbox, command
 from tests.support.trees import snapshot, unchanged
 from tests.support.users import People
 from tests.support.wheels import build_wheel, pkg
-
-ROOT = os.path.dirname(os.path.dirname(SUPPORT))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +66,7 @@ class Place:
 
     @contextmanager
     def held_by(self, way: Way, *args: str) -> Iterator[subprocess.Popen[str]]:
-        env = {**self.env(way), "PYTHONPATH": ROOT}
+        env = {**self.env(way), "PYTHONPATH": CODE}
         cwd = way.cwd or self.box.cwd
         with hold(*self.words(way, "one", *args), python=sys.executable, env=env, cwd=cwd) as process:
             yield process
