@@ -23,7 +23,7 @@ class FileSystem:
 
     Attributes:
         type: As in mountinfo: ``ext4``, ``tmpfs``, ``overlay``, ``nfs4``; empty when unknown.
-        options: Of the mount and of the file system (``volatile`` of overlay is among them).
+        options: Of the mount and of the file system (``volatile`` of overlay is among them, in its older or newer form).
     """
 
     type: str = ""
@@ -32,7 +32,8 @@ class FileSystem:
     @property
     def keeps_nothing(self) -> bool:
         """Whether syncing is in vain: memory, or overlay that was mounted ``volatile``."""
-        return self.type in {"tmpfs", "ramfs"} or (self.type == "overlay" and "volatile" in self.options)
+        volatile = self.type == "overlay" and not self.options.isdisjoint({"volatile", "fsync=volatile"})
+        return volatile or self.type in {"tmpfs", "ramfs"}
 
     @property
     def locks_are_here(self) -> bool:

@@ -28,7 +28,8 @@ def test_what_lies_in_memory_keeps_nothing() -> None:
 
 def test_overlay_keeps_unless_it_is_volatile() -> None:
     assert not disk.FileSystem(type="overlay", options=frozenset({"rw"})).keeps_nothing
-    assert disk.FileSystem(type="overlay", options=frozenset({"rw", "volatile"})).keeps_nothing
+    for option in ("volatile", "fsync=volatile"):
+        assert disk.FileSystem(type="overlay", options=frozenset({"rw", option})).keeps_nothing
 
 
 def test_an_absent_path_has_no_known_file_system(tmp_path: Path) -> None:
