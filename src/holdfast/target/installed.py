@@ -126,8 +126,21 @@ def _journals(target: Target) -> list[str]:
         for name in _names(target, directory)
         if is_transaction_name(name) and not os.path.islink(os.path.join(directory, name))
         for mark in ("journal", TAKEN_NAME)
-        if os.path.lexists(path := os.path.join(directory, name, mark))
+        if _lies(path := os.path.join(directory, name, mark))
     ]
+
+
+def _lies(path: str) -> bool:
+    """Whether it is there; opened, because the client of a network file system may remember what is gone by now."""
+    if not os.path.lexists(path):
+        return False
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return False
+    except OSError:  # not for us, or a symlink: something is there
+        return True
+    return True
 
 
 def _unsettled(target: Target) -> InterruptedTransactionError:
