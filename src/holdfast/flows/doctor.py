@@ -41,6 +41,7 @@ from holdfast.model.request import LockSettings
 from holdfast.model.target import Target, TargetRequest
 from holdfast.stage.area import transaction
 from holdfast.stage.checkup import check_place, check_schemes, rights_of, try_entries
+from holdfast.stage.litter import sweep_beside
 from holdfast.stage.tenants import tenants
 from holdfast.stage.workarea import work_area
 
@@ -62,10 +63,13 @@ def doctor(
     Raises:
         TargetError: There is no target to judge, and no path was given.
     """
+    umask = _umask()
     with Signals() as signals:
         subject = subject_of(path, request, facts_of(cache_dir))
         target = subject.target
         recover, libraries = recovering(target), target.library_directories
+        if subject.missing:  # what a doctor left who was killed there: nobody else looks for it
+            sweep_beside(target.root)
         barring = [remark for each in libraries for remark in check_place(target, each)]
         locks = {each: check_lock(each, recover=recover) for each in libraries}
         alive = [lock.alive for lock in locks.values() if lock.alive]
@@ -73,7 +77,9 @@ def doctor(
         others = tenants(target)
         uv_lock, of_uv = check_uv(target.root, touch=not barring)
         tried = _nothing(target) if barring else _try(target, lock.mode, signals, reporter)
-    rights = {each: rights_of(disk.nearest_directory(each)) for each in libraries}
+    rights = {
+        each: rights_of(disk.nearest_directory(each), umask=umask if subject.missing else None) for each in libraries
+    }
     remarks = (
         *subject.remarks,
         *barring,
@@ -89,7 +95,8 @@ def doctor(
         judged=target.root,
         kind=target.kind.value,
         lock_mode=tried.mode.value if tried.mode else None,
-        umask=_umask(),
+        missing=subject.missing,
+        umask=umask,
         directories=tuple(
             _worth(each, rights[each][0], locks[each].holder, tried.trials.get(disk.realpath(each)))
             for each in libraries

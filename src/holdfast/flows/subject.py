@@ -32,13 +32,15 @@ class Subject:
 
     Attributes:
         asked: The path, absolute; None: none was given.
-        target: What an installation there would change.
+        target: What an installation there would change; of what does not exist, its nearest parent.
+        missing: It does not exist.
         remarks: What is the matter with it before anything is looked at.
     """
 
     asked: str | None
     target: Target
-    remarks: tuple[Remark, ...]
+    missing: bool = False
+    remarks: tuple[Remark, ...] = ()
 
 
 def subject_of(path: str | None, request: TargetRequest, cache: FactsCache | None) -> Subject:
@@ -68,7 +70,7 @@ def subject_of(path: str | None, request: TargetRequest, cache: FactsCache | Non
             return Subject(asked=absolute, target=target, remarks=_unwelcome(target, wanted))
     real = os.path.realpath(absolute)
     nearest = TargetRequest(python=sys.executable, target=disk.nearest_directory(real), cwd=request.cwd)
-    return Subject(asked=real, target=locate(nearest, cache), remarks=said)
+    return Subject(asked=real, target=locate(nearest, cache), missing=not os.path.lexists(real), remarks=said)
 
 
 def recovering(target: Target) -> str:

@@ -182,6 +182,7 @@ class Diagnosis:
     Attributes:
         asked: The path that was asked about; None: the environment that ``install`` would take.
         judged: What was judged in its place: an environment's root, a directory, the nearest parent of a missing one.
+        missing: What was asked about does not exist: new entries get the rights of what would be made for it.
         kind: Of the target, as in a report.
         lock_mode: What an installation would lock with; None: not known, because nothing was tried.
         umask: Of this process.
@@ -190,6 +191,7 @@ class Diagnosis:
 
     asked: str | None
     judged: str
+    missing: bool
     kind: str
     lock_mode: str | None
     umask: int

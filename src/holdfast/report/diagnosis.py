@@ -35,7 +35,10 @@ _PLACES = {
 
 def diagnosis_lines(found: Diagnosis) -> tuple[str, ...]:
     """Everything that was found: directory by directory, then what is to be done, last the verdict."""
-    lines = [f"{found.asked}: {found.judged} is judged"] if found.asked not in {None, found.judged} else []
+    lines = []
+    if found.asked not in {None, found.judged}:
+        why = " does not exist; in its place" if found.missing else ":"
+        lines.append(f"{found.asked}{why} {found.judged} is judged")
     lines += [line for directory in found.directories for line in _of_directory(directory, found)]
     lines += [_row(worth.scheme, _scheme(worth)) for worth in found.schemes]
     lines += list(_of_environment(found))
@@ -64,7 +67,7 @@ def _of_directory(worth: DirectoryWorth, found: Diagnosis) -> Iterator[str]:
     yield _row("file system", f"{worth.filesystem or 'unknown'} ({', '.join(worth.options)})")
     yield _row("writable", "yes" if worth.writable else "no")
     yield _row("rights", _rights(worth.rights))
-    yield _row("new entries", _new(worth.rights, found.umask))
+    yield _row("new entries", _new(worth.rights, found))
     yield _row("room", _room(worth))
     yield _row("lock", f"held by {worth.lock}" if worth.lock else "free")
     if worth.trials is not None:
@@ -80,9 +83,10 @@ def _rights(rights: DirectoryRights) -> str:
     )
 
 
-def _new(rights: DirectoryRights, umask: int) -> str:
+def _new(rights: DirectoryRights, found: Diagnosis) -> str:
     modes = f"files {rights.new_file:04o}, programs {rights.new_program:04o}, directories {rights.new_directory:04o}"
-    return f"{modes}, group {rights.group} (the umask, {umask:04o}, is not consulted)"
+    umask = "as a new directory gets them with" if found.missing else "mirrored, without regard to"
+    return f"{modes}; {umask} the umask {found.umask:04o}"
 
 
 def _room(worth: DirectoryWorth) -> str:
@@ -95,9 +99,11 @@ def _of_trials(trials: Trials, lock_mode: str | None) -> Iterator[str]:
     yield _row("file locks", f"{_FLOCK.get(trials.flock.answer, '') or _refusal(trials.flock)}{mode}")
     yield _row("hard links", _said(trials.link))
     yield _row("reflinks", _said(trials.reflink))
-    yield _row("rename", f"directories: {_said(trials.rename)}; onto an empty one: {_said(trials.onto_empty)}")
+    yield _row("rename", f"of directories {_said(trials.rename)}, onto an empty one {_said(trials.onto_empty)}")
     if trials.lower_layer is not None:
-        yield _row("lower layer", f"directories: {_said(trials.lower_layer)}; they are replaced file by file")
+        yield _row(
+            "lower layer", f"renaming its directories {_said(trials.lower_layer)}: they are replaced file by file"
+        )
     yield _row("exchange", _said(trials.exchange))
 
 
@@ -118,7 +124,7 @@ def _scheme(worth: SchemeWorth) -> str:
 
 
 def _said(trial: Trial) -> str:
-    return _refusal(trial) if trial.answer is Answer.REFUSED else "work"
+    return _refusal(trial) if trial.answer is Answer.REFUSED else "yes"
 
 
 def _refusal(trial: Trial) -> str:

@@ -17,6 +17,7 @@ def diagnosis_json(found: Diagnosis) -> Json:
         "holdfast_version": __version__,
         "asked": found.asked,
         "judged": found.judged,
+        "missing": found.missing,
         "kind": found.kind,
         "lock_mode": found.lock_mode,
         "umask": f"{found.umask:04o}",

@@ -16,12 +16,14 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from holdfast import disk
 from holdfast.disk.mounts import moves_lower_directories
 from holdfast.disk.reading import has_acl
 from holdfast.errors import TargetError
 from holdfast.model.diagnosis import WORKS, Answer, DirectoryRights, Remark, SchemeWorth, Trial, Trials, refused
+from holdfast.model.rights import mirror, new_root
 from holdfast.model.target import SchemeKey, Target
 from holdfast.model.transaction import LOCK_NAME, Transaction, TransactionDirectory, is_transaction_name
 from holdfast.stage import rights
@@ -32,9 +34,15 @@ _BLOCK = 4096
 _OTHERS = (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)
 
 
-def rights_of(directory: str) -> tuple[DirectoryRights, tuple[Remark, ...]]:
-    """Who may write in an existing directory, what new entries get, and what about that will hurt."""
-    status, given = disk.stat(directory), rights.inside(directory)
+def rights_of(directory: str, *, umask: int | None = None) -> tuple[DirectoryRights, tuple[Remark, ...]]:
+    """Who may write in an existing directory, what new entries get, and what about that will hurt.
+
+    Args:
+        directory: It.
+        umask: Entries of a new root in it are meant, made with this umask.
+    """
+    status = disk.stat(directory)
+    given = mirror(status if umask is None else _new_root_in(status, umask), uid=os.geteuid())
     mode = stat.S_IMODE(status.st_mode)
     owner, group = user_name(status.st_uid), group_name(status.st_gid)
     may = ((stat.S_IWUSR, f"user {owner}"), (stat.S_IWGRP, f"group {group}"), (stat.S_IWOTH, "everybody"))
@@ -49,7 +57,25 @@ def rights_of(directory: str) -> tuple[DirectoryRights, tuple[Remark, ...]]:
         new_program=given.executable_mode,
         new_directory=given.directory_mode,
     )
-    return found, tuple(_remarks_on_rights(directory, found))
+    return found, () if umask is not None else tuple(_remarks_on_rights(directory, found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Status:
+    """Of a directory that is not made."""
+
+    st_mode: int
+    st_uid: int
+    st_gid: int
+
+
+def _new_root_in(parent: os.stat_result, umask: int) -> _Status:
+    inherited = parent.st_mode & stat.S_ISGID
+    left = _Status(
+        st_mode=0o777 & ~umask | inherited, st_uid=os.geteuid(), st_gid=parent.st_gid if inherited else os.getegid()
+    )
+    mode, gid = new_root(parent, left)
+    return replace(left, st_mode=mode, st_gid=gid)
 
 
 def _remarks_on_rights(directory: str, found: DirectoryRights) -> list[Remark]:

@@ -51,16 +51,22 @@ def sweep(target: Target, *, spare: frozenset[str] = frozenset()) -> tuple[str, 
 def sweep_beside(place: str) -> None:
     """Remove what dead makers of environments left in a directory, and put back what they had moved away.
 
-    They left no record: they are judged by the ids, and only what this user made is touched.
+    They left no record: they are judged by the ids, and only what this user made is touched. What has a record, and no
+    journal, is of a ``doctor`` who was asked about a directory that was not there yet.
 
     Args:
         place: In which environments lie, or will.
     """
     for name in _names(place):
         path = os.path.join(place, name)
+        identifier = name.removeprefix(TRANSACTION_PREFIX)
         try:
-            mine = disk.lstat(path).st_uid == os.geteuid() and not disk.lexists(os.path.join(path, OWNER_NAME))
-            if mine and verdict_by_id(name.removeprefix(TRANSACTION_PREFIX)) is Verdict.DEAD:
+            if disk.lstat(path).st_uid != os.geteuid():
+                continue
+            if disk.lexists(os.path.join(path, OWNER_NAME)):
+                if _judge(place, name, identifier, private=False)[1]:
+                    _remove(path)
+            elif verdict_by_id(identifier) is Verdict.DEAD:
                 _put_back(os.path.join(path, tidy.OLD_NAME), place)
                 disk.remove_tree(path)
         except OSError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.inspection import HOW, WHERE
 from holdfast.cli.parse import CommandLineError
-from holdfast.config.table import TRANSACTION
+from holdfast.config.table import TARGET, TRANSACTION
 
 _LOCK = tuple(setting for setting in TRANSACTION if setting.name == "lock-mode")
 _STOPPED = 3
@@ -48,9 +48,9 @@ COMMAND = Command(
     text="""\
 Say what a directory is worth for an installation, before it hurts: locks, rights, room.
 
-PATH is an environment, any directory, or what does not exist yet (default: what install would take).
+PATH is an environment, a directory, or what does not exist yet (default: what install would take).
 Exit code 3 when something would stop an installation there.
 """,
-    groups=(WHERE, ("Lock", _LOCK), HOW),
+    groups=(("Target", TARGET), ("Lock", _LOCK), HOW),
     run=run,
 )
