@@ -105,7 +105,11 @@ def test_shared_gives_the_group_everything_and_others_nothing(mode: int, gid: in
     ],
 )
 def test_new_roots_follow_the_umask_and_the_group_writes_where_it_is_asked_for(
-    parent: int, made: int, asked: bool, mode: int, gid: int  # noqa: FBT001 - a column of the table
+    parent: int,
+    made: int,
+    asked: bool,  # noqa: FBT001 - a column of the table
+    mode: int,
+    gid: int,
 ) -> None:
     sharing = Sharing(gid=9) if asked else None
     found = new_root(Directory(parent), Directory(made, 5), sharing=sharing)
