@@ -1,11 +1,11 @@
 """Removing whole directories, by descriptor.
 
 **Guarantees**: never follows a symlink; never leaves the tree that was named, whoever exchanges what inside it
-meanwhile. Removes what it can before it raises.
+meanwhile. Removes what it can before it raises. A tree of any depth goes: somebody else may have made it.
 
 **On crash**: a part of the tree is left; call it again.
 
-**Limits**: one descriptor is open for each level of depth.
+**Limits**: one descriptor is open for each level of depth, up to `DEEPEST`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import stat as modes
 
 from holdfast.disk import calls, reading
 
+DEEPEST = 100
+"""Levels that are gone down; what lies deeper is moved up before."""
 _REPLACED = frozenset({errno.ENOTDIR, errno.ELOOP})
 
 
@@ -25,33 +27,81 @@ def remove_tree(path: str, *, dir_fd: int | None = None) -> None:
     Raises:
         OSError: The first thing that went wrong; everything else has been removed.
     """
-    faults: list[OSError] = []
-    _remove(path, dir_fd, faults)
-    if faults:
-        raise faults[0]
+    removal = _Removal()
+    removal.remove(path, dir_fd, 0)
+    if removal.faults:
+        raise removal.faults[0]
 
 
-def _remove(name: str, dir_fd: int | None, faults: list[OSError]) -> None:
-    try:
-        fd = reading.open_dir(name, dir_fd=dir_fd)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        if error.errno in _REPLACED:
-            _unlink(name, dir_fd, faults)
-        else:
-            _rmdir(name, dir_fd, faults, error)
-        return
-    try:
-        _open_up(fd)
-        for entry in _entries(fd, faults):
-            if entry.is_dir(follow_symlinks=False):
-                _remove(entry.name, fd, faults)
+class _Removal:
+    def __init__(self) -> None:
+        self.faults: list[OSError] = []
+        self._top = -1
+        self._raised: list[str] = []
+
+    def remove(self, name: str, dir_fd: int | None, depth: int) -> None:
+        try:
+            fd = reading.open_dir(name, dir_fd=dir_fd)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno in _REPLACED:
+                self._unlink(name, dir_fd)
             else:
-                _unlink(entry.name, fd, faults)
-    finally:
-        calls.current.close(fd)
-    _rmdir(name, dir_fd, faults, None)
+                self._rmdir(name, dir_fd, error)
+            return
+        try:
+            _open_up(fd)
+            if depth == 0:
+                self._top = fd
+            self._empty(fd, depth)
+            while depth == 0 and self._raised:
+                self.remove(self._raised.pop(), fd, 1)
+        finally:
+            calls.current.close(fd)
+        self._rmdir(name, dir_fd, None)
+
+    def _empty(self, fd: int, depth: int) -> None:
+        for entry in self._entries(fd):
+            if not entry.is_dir(follow_symlinks=False):
+                self._unlink(entry.name, fd)
+            elif depth < DEEPEST:
+                self.remove(entry.name, fd, depth + 1)
+            else:
+                self._raise(entry.name, fd)
+
+    def _raise(self, name: str, fd: int) -> None:
+        """Move what lies too deep into the uppermost directory, to be removed from there."""
+        fresh = f"deep-{os.urandom(16).hex()}"
+        try:
+            calls.current.rename(name, fresh, src_dir_fd=fd, dst_dir_fd=self._top)
+        except OSError as error:
+            self.faults.append(error)
+        else:
+            self._raised.append(fresh)
+
+    def _entries(self, fd: int) -> list[os.DirEntry[str]]:
+        try:
+            return reading.scandir(fd)
+        except OSError as error:
+            self.faults.append(error)
+            return []
+
+    def _unlink(self, name: str, dir_fd: int | None) -> None:
+        try:
+            calls.current.unlink(name, dir_fd=dir_fd)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self.faults.append(error)
+
+    def _rmdir(self, name: str, dir_fd: int | None, cause: OSError | None) -> None:
+        try:
+            calls.current.rmdir(name, dir_fd=dir_fd)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            self.faults.append(cause or error)
 
 
 def _open_up(fd: int) -> None:
@@ -59,29 +109,3 @@ def _open_up(fd: int) -> None:
     status = calls.current.fstat(fd)
     if status.st_uid == os.geteuid() and status.st_mode & modes.S_IRWXU != modes.S_IRWXU:
         calls.current.fchmod(fd, modes.S_IMODE(status.st_mode) | modes.S_IRWXU)
-
-
-def _entries(fd: int, faults: list[OSError]) -> list[os.DirEntry[str]]:
-    try:
-        return reading.scandir(fd)
-    except OSError as error:
-        faults.append(error)
-        return []
-
-
-def _unlink(name: str, dir_fd: int | None, faults: list[OSError]) -> None:
-    try:
-        calls.current.unlink(name, dir_fd=dir_fd)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        faults.append(error)
-
-
-def _rmdir(name: str, dir_fd: int | None, faults: list[OSError], cause: OSError | None) -> None:
-    try:
-        calls.current.rmdir(name, dir_fd=dir_fd)
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        faults.append(cause or error)

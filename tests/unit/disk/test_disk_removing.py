@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from holdfast import disk
-from holdfast.disk import calls
+from holdfast.disk import calls, removing
 from tests.support.faulty_disk import Fail, FaultyDisk, Point
 
 
@@ -57,3 +57,16 @@ def test_the_rest_is_removed_before_the_first_fault_is_raised(tmp_path: Path) ->
         disk.remove_tree(str(tree))
     assert len(os.listdir(tree)) == 1
     assert isinstance(calls.current, calls.Calls)
+
+
+@pytest.mark.parametrize("depth", [removing.DEEPEST + 1, 3000])
+def test_a_tree_of_any_depth_goes(tmp_path: Path, depth: int) -> None:
+    here = os.open(tmp_path, os.O_RDONLY)
+    for name in ("tree", *(["deep"] * depth)):
+        os.mkdir(name, dir_fd=here)
+        below = os.open(name, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    disk.remove_tree(str(tmp_path / "tree"))
+    assert list(tmp_path.iterdir()) == []
