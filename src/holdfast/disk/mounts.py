@@ -23,7 +23,7 @@ class FileSystem:
 
     Attributes:
         type: As in mountinfo: ``ext4``, ``tmpfs``, ``overlay``, ``nfs4``; empty when unknown.
-        options: Of the mount and of the file system (``volatile`` of overlay is among them, in its older or newer form).
+        options: Of the mount and of the file system (overlay's ``volatile``, newer: ``fsync=volatile``, is among them).
     """
 
     type: str = ""
