@@ -26,7 +26,8 @@ from holdfast.target.infos import VanishedError, is_info_name, read_info
 
 PATIENCE = 1.0
 """Seconds until a moving environment is reported as such."""
-_PAUSE = 0.02
+_PAUSE, _GROWTH = 0.02, 1.1
+_LONGER = 25
 
 _Listing = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -36,20 +37,24 @@ def read_installed(target: Target, *, patience: float = PATIENCE) -> InstalledSt
 
     Args:
         target: Where.
-        patience: Seconds to wait for a transaction of somebody else to end.
+        patience: Seconds to wait for a transaction of somebody else to end. For names that keep moving it is many times
+            that: the client of a network file system may remember for so long what is gone (sshfs: 20 s).
 
     Raises:
         InterruptedTransactionError: A journal lies there, or names kept moving, for all that time.
         TargetError: A library directory of the target may not be read.
     """
-    deadline = time.monotonic() + patience
+    began = time.monotonic()
+    pause = _PAUSE
     while True:
         state = _attempt(target)
         if state is not None:
             return state
-        if time.monotonic() >= deadline:
+        passed = time.monotonic() - began
+        if passed >= patience and (passed >= patience * _LONGER or _journals(target)):
             raise _unsettled(target)
-        time.sleep(_PAUSE)
+        time.sleep(pause)
+        pause = min(pause * _GROWTH, patience / 2)
 
 
 def has_journal(target: Target) -> bool:
