@@ -38,6 +38,7 @@ from holdfast.model.transaction import Transaction
 
 TAKEN_BACK = "Everything was taken back: the environment is as before."
 _LOST = frozenset({errno.ENOENT, errno.ESTALE})
+_OUTDATED = _LOST | {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
 def execute(
@@ -141,6 +142,9 @@ class _Commit:
             self._take_back(prepared.journal, error)
             if not isinstance(error, OSError):
                 raise  # a bug of ours: the environment is as before, the traceback helps us
+            if error.errno in _OUTDATED and not disk.filesystem(self._target.scheme.purelib).locks_are_here:
+                # What the client of a network file system remembered passed the re-check, and the server knew better.
+                return Moved(why=_words(error))
             raise _failed(error, self._tx.directories[0].parent) from error
         # DISK: no journal: NEW is in force, whatever happens from here
         durable = self._last_sync()
@@ -181,6 +185,8 @@ class _Commit:
                 identities_of(self._changes.steps, self._rooms),
             )
         except OSError as error:
+            if error.errno in _LOST:
+                self._held.check()
             raise CommitError(_words(error), hint=disk.remedy(error, self._tx.directories[0].parent)) from error
         content = to_bytes(journal)
         if len(content) > JOURNAL_LIMIT:
