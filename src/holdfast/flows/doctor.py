@@ -88,7 +88,7 @@ def doctor(
         *_of_litter(others, recover),
         *of_uv,
         *tried.remarks,
-        *(remark for _, said in rights.values() for remark in said),
+        *(remark for _, said in rights.values() for remark in said if not barring),
     )
     return Diagnosis(
         asked=subject.asked,
