@@ -16,6 +16,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from holdfast import disk
 from holdfast.errors import TargetError
@@ -70,7 +71,7 @@ def work_area(
     Raises:
         TargetError: There is no place for it.
     """
-    owner = this_process(new_id(), mode=LockMode.NONE, command=command)
+    owner = this_process(new_id(), mode=LockMode.MARKER, command=command)  # until its record is flocked
     path, fd, made = _first_usable(target, owner, sharing, beside=beside)
     try:
         yield path
@@ -120,7 +121,8 @@ def _make(path: str, owner: OwnerRecord, sharing: Sharing | None, *, private: bo
             if private and disk.fstat(area).st_uid != os.geteuid():
                 raise PermissionError(errno.EPERM, "exchanged by another user", path)
             fd = write_owner(area, owner, given)
-        flock_owner(fd)
+        if flock_owner(fd):  # from now on it tells those who do not see the process that he is dead
+            disk.pwrite(fd, replace(owner, mode=LockMode.FLOCK).to_bytes(size=len(owner.to_bytes())))
     except BaseException:
         disk.remove_tree(path)
         raise

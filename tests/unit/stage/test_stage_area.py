@@ -12,7 +12,7 @@ import pytest
 
 from holdfast.disk import calls
 from holdfast.errors import TargetError
-from holdfast.model.owner import OwnerRecord
+from holdfast.model.owner import LockMode, OwnerRecord
 from holdfast.model.target import SchemeKey, Target
 from holdfast.stage.workarea import is_beside, temporary_directory, work_area
 from tests.support.areas import Recorder, bare_target, begin
@@ -220,6 +220,7 @@ def test_the_work_area_is_in_the_environment_root(target: Target, tmp_path: Path
         assert os.path.dirname(path) == target.root
         assert record_in(path).command == "install a"
         assert is_locked(os.path.join(path, "owner"))
+        assert record_in(path).mode is LockMode.FLOCK  # so who does not see the process knows when he is dead
         Path(path, "download").touch()
     assert snapshot(str(tmp_path)) == before
 
