@@ -63,9 +63,13 @@ class Mounts:
 
 
 @contextmanager
-def private_mounts() -> Iterator[Mounts]:
-    """A mount namespace for a block; what is mounted in it goes with it. Skips where the machine refuses that."""
-    words = ("unshare", "--mount", "--propagation", "private", "sh", "-c", "echo && exec sleep 600")
+def private_mounts(*, seconds: int = 600) -> Iterator[Mounts]:
+    """A mount namespace for a block; what is mounted in it goes with it. Skips where the machine refuses that.
+
+    Args:
+        seconds: After which it ends though nobody ended it.
+    """
+    words = ("unshare", "--mount", "--propagation", "private", "sh", "-c", f"echo && exec sleep {seconds}")
     if os.geteuid() != 0 or not all(map(shutil.which, ("unshare", "nsenter", "setpriv", "mount"))):
         pytest.skip("only root mounts, with util-linux")
     keeper = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -245,7 +245,7 @@ def _install_product(installation: Venv) -> None:
     package = os.path.dirname(os.path.abspath(holdfast.__file__))
     site = installation.site_packages
     shutil.copytree(package, os.path.join(site, "holdfast"), ignore=shutil.ignore_patterns("__pycache__"))
-    for name in _needed("holdfast"):
+    for name in needed("holdfast"):
         distribution = importlib.metadata.distribution(name)
         for file in distribution.files or ():
             if ".." in file.parts or "__pycache__" in file.parts:
@@ -261,7 +261,7 @@ def _install_product(installation: Venv) -> None:
     subprocess.run([installation.python, "-m", "compileall", "-q", site], check=True, capture_output=True, timeout=120)
 
 
-def _needed(name: str) -> Sequence[str]:
+def needed(name: str) -> Sequence[str]:
     """What a distribution requires here, and what that requires, without itself."""
     found: dict[str, None] = {}
     waiting = [name]

@@ -1,0 +1,19 @@
+"""Fixtures of the tests that build real images."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.system.images import Podman, podman
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    """Images in podman's overlay store: ``debian``, and ``tool`` with holdfast in it."""
+    home = tmp_path_factory.mktemp("images")
+    with podman(str(home), "overlay") as made:
+        yield made
+    shutil.rmtree(home)
