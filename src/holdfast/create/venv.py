@@ -30,6 +30,9 @@ from holdfast.model.rights import Sharing
 from holdfast.model.target import Interpreter
 from holdfast.model.transaction import TRANSACTION_PREFIX, is_transaction_name
 
+NEW = "new"
+"""In what is made beside: the new environment, complete before it is moved to its place."""
+
 OLD = "old"
 """In what is made beside: the directory that holds the old environment, by its name, until the new one is in place."""
 
@@ -97,10 +100,12 @@ def _make(real: str, identifier: str, builder: Builder, reporter: Reporter) -> N
     parent = os.path.dirname(real)
     made = disk.make_parents(parent, builder.make_parent)
     beside = _beside(parent, identifier)
+    new = os.path.join(beside, NEW)
     try:
-        builder.build(beside, parent)
+        builder.make_beside(beside, parent)
+        builder.build(new, parent)
         # DISK: complete beside; nothing at its place
-        disk.rename_exclusive(beside, real)
+        disk.rename_exclusive(new, real)
         made = ()
     finally:
         _sweep(beside, reporter)
@@ -128,7 +133,7 @@ def _fill(real: str, identifier: str, builder: Builder, reporter: Reporter) -> N
 def _replace(real: str, identifier: str, builder: Builder, reporter: Reporter) -> None:
     parent = os.path.dirname(real)
     beside = _beside(parent, identifier)
-    new, old = os.path.join(beside, "new"), os.path.join(beside, OLD, os.path.basename(real))
+    new, old = os.path.join(beside, NEW), os.path.join(beside, OLD, os.path.basename(real))
     try:
         builder.make_beside(beside, parent)
         builder.make_beside(os.path.dirname(old), parent)

@@ -1,9 +1,10 @@
 """What dead processes left: transaction directories without a journal, work areas, an ownerless lock directory.
 
-**Guarantees**: only what is named as holdfast names it, in the places where holdfast puts it, and only when its owner
-is dead, or cannot be judged from here and has not touched it for an hour by the clock of whoever keeps the files. Never
-follows a symlink. What has a journal, here or in the first directory of its transaction, is left to recovery; what
-holds foreign files (``kept``) to a person.
+**Guarantees**: only what is named as holdfast names it, in the places where holdfast puts it, with what holdfast puts
+into it (somebody else may have given the name to what is not ours), and only when its owner is dead, or cannot be
+judged from here and has not touched it for an hour by the clock of whoever keeps the files. What was judged is what is
+removed, whatever comes to its place meanwhile; never follows a symlink. What has a journal, here or in the first
+directory of its transaction, is left to recovery; what holds foreign files (``kept``) to a person.
 
 **On crash**: a part is removed; the rest is found again.
 
@@ -25,6 +26,8 @@ from holdfast.stage import tidy
 from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict_by_id, verdict_in
 from holdfast.stage.workarea import temporary_directory, temporary_prefix
 
+MAKERS_PARTS = frozenset({"new", "inside", tidy.OLD_NAME})
+"""What makers of environments (``create``) have in what they make beside."""
 _WITH_SIBLINGS = {key.value: key for key in (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)}
 
 PATIENCE = 3600.0
@@ -51,8 +54,9 @@ def sweep(target: Target, *, spare: frozenset[str] = frozenset()) -> tuple[str, 
 def sweep_beside(place: str) -> None:
     """Remove what dead makers of environments left in a directory, and put back what they had moved away.
 
-    They left no record: they are judged by the ids, and only what this user made is touched. What has a record, and no
-    journal, is of a ``doctor`` who was asked about a directory that was not there yet.
+    They left no record: they are judged by the ids, and only what this user made is touched, and has nothing in it but
+    what they put there. What has a record, and no journal, is of a ``doctor`` who was asked about a directory that was
+    not there yet.
 
     Args:
         place: In which environments lie, or will.
@@ -61,22 +65,34 @@ def sweep_beside(place: str) -> None:
         path = os.path.join(place, name)
         identifier = name.removeprefix(TRANSACTION_PREFIX)
         try:
-            if disk.lstat(path).st_uid != os.geteuid():
-                continue
-            if disk.lexists(os.path.join(path, OWNER_NAME)):
-                if _judge(place, name, identifier, private=False)[1]:
-                    _remove(path)
-            elif verdict_by_id(identifier) is Verdict.DEAD:
-                _put_back(os.path.join(path, tidy.OLD_NAME), place)
-                disk.remove_tree(path)
+            with disk.opened(path) as fd:
+                if disk.fstat(fd).st_uid != os.geteuid() or not _beside_is_gone(fd, place, name, identifier):
+                    continue
+            disk.rmdir(path)
         except OSError:
             continue
 
 
-def _put_back(old: str, place: str) -> None:
-    for name in disk.listdir(old) if disk.lexists(old) else ():
-        with suppress(FileExistsError):  # the new one is in place: the old one goes
-            disk.rename_exclusive(os.path.join(old, name), os.path.join(place, name))
+def _beside_is_gone(fd: int, place: str, name: str, identifier: str) -> bool:
+    """Empty what lies beside environments, if its maker is dead."""
+    parts = frozenset(disk.listdir(fd))
+    if OWNER_NAME in parts:
+        owner, dead = _judge(fd, place, name, identifier, private=False)
+        return dead and _empty(fd, owner)
+    if parts - MAKERS_PARTS or verdict_by_id(identifier) is not Verdict.DEAD:
+        return False
+    if tidy.OLD_NAME in parts:
+        _put_back(fd, place)
+    for part in parts:
+        disk.remove_tree(part, dir_fd=fd)
+    return True
+
+
+def _put_back(maker: int, place: str) -> None:
+    with disk.opened(tidy.OLD_NAME, dir_fd=maker) as old:
+        for name in disk.listdir(old):
+            with suppress(FileExistsError):  # the new one is in place: the old one goes
+                disk.rename_exclusive(name, os.path.join(place, name), src_dir_fd=old)
 
 
 def _names(place: str) -> list[str]:
@@ -104,31 +120,41 @@ def _sweep_place(
         identifier = name.removeprefix(prefix)
         if not is_ours(name) or identifier in spare:
             continue
-        owner, dead = _judge(place, name, identifier, private=prefix != TRANSACTION_PREFIX)
-        if not dead:
-            continue
-        if owner is not None:
-            yield from _remove_siblings(target, owner, name)
-        if _remove(os.path.join(place, name)):
-            yield os.path.join(place, name)
+        yield from _sweep_one(target, place, name, identifier, private=prefix != TRANSACTION_PREFIX)
 
 
-def _judge(place: str, name: str, identifier: str, *, private: bool) -> tuple[OwnerRecord | None, bool]:
-    """Who owns it, if that can be read, and whether it is litter."""
-    owner = None
+def _sweep_one(target: Target | None, place: str, name: str, identifier: str, *, private: bool) -> Iterator[str]:
+    """Remove it if it is litter, with its siblings if the target is given."""
+    path = os.path.join(place, name)
     try:
-        fd = disk.open_dir(os.path.join(place, name))
-        try:
-            owner = read_owner(fd)
-            if owner is not None and owner.id != identifier:
-                owner = None
-            return owner, _is_litter(
-                fd, place, name, verdict_in(fd, owner) if owner else verdict_by_id(identifier), private=private
-            )
-        finally:
-            disk.close(fd)
+        with disk.opened(path) as fd:
+            owner, dead = _judge(fd, place, name, identifier, private=private)
+            if not dead:
+                return
+            if owner is not None and target is not None:
+                yield from _sweep_siblings(target, owner, name)
+            if not _empty(fd, owner):
+                return
+        disk.rmdir(path)
     except OSError:  # gone, a symlink, a file, not for us
-        return owner, False
+        return
+    yield path
+
+
+def _judge(fd: int, place: str, name: str, identifier: str, *, private: bool) -> tuple[OwnerRecord | None, bool]:
+    """Who owns it, if that can be read, and whether it is litter."""
+    owner = read_owner(fd)
+    if owner is not None and owner.id != identifier:
+        owner = None
+    judged = verdict_in(fd, owner) if owner else verdict_by_id(identifier)
+    return owner, _is_litter(fd, place, name, judged, private=private)
+
+
+def _empty(fd: int, owner: OwnerRecord | None) -> bool:
+    """Empty it; without a record, that is written first and removed last, nothing else can be in it."""
+    if owner is None and set(disk.listdir(fd)) - {OWNER_NAME}:
+        return False
+    return tidy.empty(fd)
 
 
 def _is_litter(fd: int, place: str, name: str, judged: Verdict, *, private: bool) -> bool:
@@ -161,15 +187,11 @@ def _now(place: str) -> float:
         disk.rmdir(path)
 
 
-def _remove_siblings(target: Target, owner: OwnerRecord, name: str) -> Iterator[str]:
+def _sweep_siblings(target: Target, owner: OwnerRecord, name: str) -> Iterator[str]:
     """Remove the directories of the same transaction beside other schemes; where one lies is never read from a file."""
-    for scheme in owner.schemes:
-        if scheme not in _WITH_SIBLINGS:
-            continue
-        for directory in _upwards(target.scheme.directory(_WITH_SIBLINGS[scheme])):
-            path = os.path.join(directory, name)
-            if _judge(directory, name, owner.id, private=False)[1] and _remove(path):
-                yield path
+    for key in (key for scheme, key in _WITH_SIBLINGS.items() if scheme in owner.schemes):
+        for directory in _upwards(target.scheme.directory(key)):
+            yield from _sweep_one(None, directory, name, owner.id, private=False)
 
 
 def _upwards(path: str) -> Iterator[str]:
@@ -178,13 +200,6 @@ def _upwards(path: str) -> Iterator[str]:
     while (parent := os.path.dirname(path)) not in {path, ""}:
         yield parent
         path = parent
-
-
-def _remove(path: str) -> bool:
-    try:
-        return tidy.remove(path)
-    except OSError:
-        return False
 
 
 def _remove_ownerless_lock(place: str) -> None:

@@ -60,7 +60,7 @@ def remove(path: str) -> bool:
     """
     try:
         with disk.opened(path) as fd:
-            if not _empty(fd):
+            if not empty(fd):
                 return False
         disk.rmdir(path)
     except FileNotFoundError:  # somebody else removes it
@@ -68,7 +68,12 @@ def remove(path: str) -> bool:
     return True
 
 
-def _empty(fd: int) -> bool:
+def empty(fd: int) -> bool:
+    """Remove everything in it but ``kept``, the owner's record last.
+
+    Returns:
+        False: there is a ``kept``, so the directory stays.
+    """
     names = disk.listdir(fd)
     for name in names:
         if name not in {OWNER_NAME, KEPT_NAME}:
