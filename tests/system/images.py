@@ -54,13 +54,17 @@ class Podman:
         done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False, timeout=900)
         return Completed(args=tuple(line), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
-    def build(self, tag: str, dockerfile: str, context: Mapping[str, str] | None = None) -> Completed:
+    def build(
+        self, tag: str, dockerfile: str, context: Mapping[str, str] | None = None, *, links: str = "", out: str = ""
+    ) -> Completed:
         """Build ``localhost/TAG``.
 
         Args:
             tag: Its name.
-            dockerfile: Text; ``/wheelhouse`` holds holdfast's wheels in every ``RUN``, ``/links`` those of the tests.
+            dockerfile: Text.
             context: Path in the build context -> the file or directory that is put there.
+            links: A directory that is ``/links`` in every ``RUN``; ``/wheelhouse`` has holdfast's own wheels.
+            out: A directory that is ``/out``, and may be written.
         """
         place = f"{self.home}/context-{tag}"
         os.makedirs(place)
@@ -70,7 +74,8 @@ class Podman:
             (shutil.copytree if os.path.isdir(source) else shutil.copy)(source, target)
         with open(f"{place}/Dockerfile", "w", encoding="utf-8") as file:
             file.write(dockerfile)
-        volumes = [f"--volume={self.home}/{name}:/{name}:ro" for name in ("wheelhouse", "links")]
+        seen = ((f"{self.home}/wheelhouse", "wheelhouse:ro"), (links, "links:ro"), (out, "out:rw"))
+        volumes = [f"--volume={source}:/{name}" for source, name in seen if source]
         return self.run("build", "--isolation=chroot", "--network=host", "--no-cache", *volumes, "-t", tag, place)
 
     @contextmanager
@@ -97,7 +102,6 @@ def podman(home: str, driver: str) -> Iterator[Podman]:
     with private_mounts(seconds=3600) as mounts:
         made = Podman(home=home, driver=driver, mounts=mounts)
         os.makedirs(f"{home}/tmp")
-        os.makedirs(f"{home}/links")
         make_wheelhouse(f"{home}/wheelhouse")
         info = made.run("info")
         if info.returncode != 0:
