@@ -23,7 +23,10 @@ from benchmarks.workloads import Distributions, Workload
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One run. `fault` says why it does not count; `held` is how long the lock was held, where that was asked."""
+    """One run. `fault` says why it does not count; `held` is how long the lock was held, `synced` how much of that.
+
+    Both are seconds, where that was asked.
+    """
 
     wall: float
     user: float
@@ -32,6 +35,7 @@ class Sample:
     files: int
     fault: str | None = None
     held: float | None = None
+    synced: float | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,7 +141,8 @@ class Session:
             peak_mb=done.peak_mb,
             files=after.files,
             fault=wrong,
-            held=lock_held(done.stdout) if case.report else None,
+            held=lock_seconds(done.stdout, "held") if case.report else None,
+            synced=lock_seconds(done.stdout, "synced") if case.report else None,
         )
 
     def _measure(self, tool: Tool, ask: Ask, *, cache: str, own: str | None = None) -> Measured:
@@ -165,14 +170,14 @@ class Session:
         return path
 
 
-def lock_held(stdout: str) -> float | None:
-    """Seconds, from holdfast's JSON; None: it does not say."""
+def lock_seconds(stdout: str, key: str) -> float | None:
+    """Seconds, from the ``lock`` of holdfast's JSON; None: it does not say."""
     try:
         report = json.loads(stdout)
     except ValueError:
         return None
-    held = (report.get("lock") or {}).get("held") if isinstance(report, dict) else None
-    return float(held) if isinstance(held, int | float) else None
+    seconds = (report.get("lock") or {}).get(key) if isinstance(report, dict) else None
+    return float(seconds) if isinstance(seconds, int | float) else None
 
 
 def _python(home: str, venv: str) -> str:

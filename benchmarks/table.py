@@ -35,7 +35,7 @@ def milliseconds(seconds: float) -> str:
 
 
 def _good(row: Json, key: str = "wall") -> list[float]:
-    return [sample[key] for sample in row["samples"] if sample["fault"] is None and sample[key] is not None]
+    return [sample[key] for sample in row["samples"] if sample["fault"] is None and sample.get(key) is not None]
 
 
 def _median(rows: dict[str, Json], tool: str) -> float | None:
@@ -82,12 +82,16 @@ def summary(results: Json) -> list[str]:
 def lock(results: Json) -> list[str]:
     """How long holdfast held the lock, in words; empty when that was not measured."""
     rows = _by_case(results)
-    held = [value for case in rows if CASES[case].report for row in rows[case].values() for value in _good(row, "held")]
+    reports = [row for case in rows if CASES[case].report for row in rows[case].values()]
+    held = [value for row in reports for value in _good(row, "held")]
+    synced = [value for row in reports for value in _good(row, "synced")]
     if not held:
         return []
     middle = statistics.median(held)
     met = "met" if middle < LOCK_BUDGET else "**missed**"
     spread = f"min {milliseconds(min(held))}, median {milliseconds(middle)}, max {milliseconds(max(held))} ms"
+    if synced:
+        spread += f", of which syncs {milliseconds(statistics.median(synced))} ms"
     return [
         "",
         f"Lock held in the warm case ({len(held)} runs): {spread}; budget {milliseconds(LOCK_BUDGET)} ms: {met}.",

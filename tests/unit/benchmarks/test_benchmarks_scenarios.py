@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.scenarios import CASES, Content, chosen, fault, requirements_for
-from benchmarks.session import lock_held
+from benchmarks.session import lock_seconds
 from benchmarks.tools import Ask, Holdfast, Pip, Uv
 from benchmarks.workloads import Distributions, distribution_of
 
@@ -79,6 +79,8 @@ def test_names_and_versions_come_from_file_names() -> None:
 
 
 def test_the_locks_time_is_read_from_json() -> None:
-    assert lock_held('{"lock": {"waited": 0, "held": 0.025, "synced": 0}}') == 0.025
-    assert lock_held('{"lock": null}') is None
-    assert lock_held("Traceback") is None
+    report = '{"lock": {"waited": 0, "held": 0.025, "synced": 0.01}}'
+    assert lock_seconds(report, "held") == 0.025
+    assert lock_seconds(report, "synced") == 0.01
+    assert lock_seconds('{"lock": null}', "held") is None
+    assert lock_seconds("Traceback", "held") is None

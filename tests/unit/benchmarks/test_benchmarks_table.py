@@ -30,6 +30,9 @@ def test_a_failed_run_is_shown_and_does_not_count() -> None:
 def test_the_lock_is_told_apart() -> None:
     text = render({"about": {}, "rows": [row("lock", "holdfast", 0.5, held=0.15)]})
     assert "(1 runs): min 150, median 150, max 150 ms; budget 100 ms: **missed**" in text
+    measured = row("lock", "holdfast", 0.5, held=0.015)
+    measured["samples"][0]["synced"] = 0.01
+    assert "max 15.0 ms, of which syncs 10.0 ms; budget 100 ms: met" in render({"about": {}, "rows": [measured]})
 
 
 def test_small_times_keep_a_digit() -> None:
