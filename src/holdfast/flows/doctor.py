@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from holdfast import disk
 from holdfast.commit.checkup import check_journals
-from holdfast.envlock.checkup import check_lock, check_uv, try_flock
+from holdfast.envlock.checkup import LockCheck, check_lock, check_uv, try_flock
 from holdfast.errors import LockUnavailableError, TargetError
 from holdfast.events import Reporter
 from holdfast.flows.signals import Signals
@@ -38,9 +38,10 @@ from holdfast.model.diagnosis import (
 )
 from holdfast.model.owner import LockMode
 from holdfast.model.request import LockSettings
+from holdfast.model.rights import Sharing
 from holdfast.model.target import Target, TargetRequest
 from holdfast.stage.area import transaction
-from holdfast.stage.checkup import check_place, check_schemes, rights_of, try_entries
+from holdfast.stage.checkup import check_place, check_schemes, is_open, rights_of, try_entries
 from holdfast.stage.litter import sweep_beside
 from holdfast.stage.tenants import tenants
 from holdfast.stage.workarea import work_area
@@ -49,7 +50,13 @@ _COMMAND = "doctor"
 
 
 def doctor(
-    path: str | None, request: TargetRequest, lock: LockSettings, reporter: Reporter, *, cache_dir: str | None
+    path: str | None,
+    request: TargetRequest,
+    lock: LockSettings,
+    reporter: Reporter,
+    *,
+    shared: Sharing | None = None,
+    cache_dir: str | None,
 ) -> Diagnosis:
     """Judge a directory.
 
@@ -58,6 +65,7 @@ def doctor(
         request: How ``install`` would choose its target.
         lock: The mode that an installation would be told.
         reporter: Hears of what could not be removed again.
+        shared: What it would be asked for with ``--shared``.
         cache_dir: Where facts of interpreters are remembered; None: nowhere.
 
     Raises:
@@ -71,14 +79,16 @@ def doctor(
         if subject.missing:  # what a doctor left who was killed there: nobody else looks for it
             sweep_beside(target.root)
         barring = [remark for each in libraries for remark in check_place(target, each)]
-        locks = {each: check_lock(each, recover=recover) for each in libraries}
+        seen = all(is_open(disk.nearest_directory(each)) for each in libraries)
+        locks = {each: check_lock(each, recover=recover) if seen else LockCheck() for each in libraries}
         alive = [lock.alive for lock in locks.values() if lock.alive]
-        journals, interrupted = check_journals(target, holders=alive, recover=recover)
+        journals, interrupted = check_journals(target, holders=alive, recover=recover) if seen else ((), ())
         others = tenants(target)
         uv_lock, of_uv = check_uv(target.root, touch=not barring)
-        tried = _nothing(target) if barring else _try(target, lock.mode, signals, reporter)
+        tried = _nothing(target) if barring else _try(target, lock.mode, shared, signals, reporter)
     rights = {
-        each: rights_of(disk.nearest_directory(each), umask=umask if subject.missing else None) for each in libraries
+        each: rights_of(disk.nearest_directory(each), umask=umask if subject.missing else None, sharing=shared)
+        for each in libraries
     }
     remarks = (
         *subject.remarks,
@@ -124,22 +134,22 @@ def _nothing(target: Target) -> _Tried:
     return _Tried(schemes=check_schemes(target, None)[0])
 
 
-def _try(target: Target, mode: LockMode | None, signals: Signals, reporter: Reporter) -> _Tried:
+def _try(target: Target, mode: LockMode | None, shared: Sharing | None, signals: Signals, reporter: Reporter) -> _Tried:
     """Make transaction directories and a work area, try everything in them, and take them away again."""
     remarks: list[Remark] = []
     trials: dict[str, Trials] = {}
     modes: list[LockMode] = []
     try:
-        begun = transaction(target, mode=mode, command=_COMMAND, reporter=reporter)
+        begun = transaction(target, mode=mode, command=_COMMAND, sharing=shared, reporter=reporter)
         with signals.shield(begun) as tx:
             for directory in tx.directories:
                 if directory.locked:
                     wanted, flock, of_locks = try_flock(directory, mode)
                     modes.append(wanted)
-                    trials[directory.parent], of_entries = try_entries(directory, flock)
+                    trials[directory.parent], of_entries = try_entries(directory, flock, sharing=shared)
                     remarks += (*of_locks, *of_entries)
             schemes, of_schemes = check_schemes(target, tx)
-        with signals.shield(work_area(target, command=_COMMAND, reporter=reporter)) as area:
+        with signals.shield(work_area(target, command=_COMMAND, sharing=shared, reporter=reporter)) as area:
             work = (os.path.dirname(area), _place(target, os.path.dirname(area)))
     except (LockUnavailableError, TargetError) as error:
         text = " ".join((error.cause, *error.details))

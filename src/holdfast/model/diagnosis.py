@@ -69,6 +69,7 @@ class DirectoryRights:
         writers: Who may change it, by its mode: ``user root``, ``group devs``, ``everybody``.
         acl: An access control list says more than the mode.
         new_file: Mode of new files; ``new_program``: of those that may be executed; ``new_directory``: of directories.
+        new_group: Of all of them.
     """
 
     owner: str
@@ -80,6 +81,7 @@ class DirectoryRights:
     new_file: int
     new_program: int
     new_directory: int
+    new_group: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

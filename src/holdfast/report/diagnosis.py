@@ -86,7 +86,7 @@ def _rights(rights: DirectoryRights) -> str:
 def _new(rights: DirectoryRights, found: Diagnosis) -> str:
     modes = f"files {rights.new_file:04o}, programs {rights.new_program:04o}, directories {rights.new_directory:04o}"
     umask = "as a new directory gets them with" if found.missing else "mirrored, without regard to"
-    return f"{modes}; {umask} the umask {found.umask:04o}"
+    return f"{modes}, group {rights.new_group}; {umask} the umask {found.umask:04o}"
 
 
 def _room(worth: DirectoryWorth) -> str:

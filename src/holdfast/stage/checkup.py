@@ -23,7 +23,7 @@ from holdfast.disk.mounts import moves_lower_directories
 from holdfast.disk.reading import has_acl
 from holdfast.errors import TargetError
 from holdfast.model.diagnosis import WORKS, Answer, DirectoryRights, Remark, SchemeWorth, Trial, Trials, refused
-from holdfast.model.rights import mirror, new_root
+from holdfast.model.rights import Rights, Sharing, is_shared, mirror, new_root
 from holdfast.model.target import SchemeKey, Target
 from holdfast.model.transaction import LOCK_NAME, Transaction, TransactionDirectory, is_transaction_name
 from holdfast.stage import rights
@@ -34,15 +34,18 @@ _BLOCK = 4096
 _OTHERS = (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)
 
 
-def rights_of(directory: str, *, umask: int | None = None) -> tuple[DirectoryRights, tuple[Remark, ...]]:
+def rights_of(
+    directory: str, *, umask: int | None = None, sharing: Sharing | None = None
+) -> tuple[DirectoryRights, tuple[Remark, ...]]:
     """Who may write in an existing directory, what new entries get, and what about that will hurt.
 
     Args:
         directory: It.
         umask: Entries of a new root in it are meant, made with this umask.
+        sharing: What is asked for with ``--shared``.
     """
     status = disk.stat(directory)
-    given = mirror(status if umask is None else _new_root_in(status, umask), uid=os.geteuid())
+    given = mirror(status if umask is None else _new_root_in(status, umask, sharing), uid=os.geteuid(), sharing=sharing)
     mode = stat.S_IMODE(status.st_mode)
     owner, group = user_name(status.st_uid), group_name(status.st_gid)
     may = ((stat.S_IWUSR, f"user {owner}"), (stat.S_IWGRP, f"group {group}"), (stat.S_IWOTH, "everybody"))
@@ -50,12 +53,13 @@ def rights_of(directory: str, *, umask: int | None = None) -> tuple[DirectoryRig
         owner=owner,
         group=group,
         mode=mode,
-        shared=given.shared,
+        shared=is_shared(status, uid=os.geteuid()),
         writers=tuple(who for bit, who in may if mode & bit),
         acl=has_acl(directory),
         new_file=given.file_mode,
         new_program=given.executable_mode,
         new_directory=given.directory_mode,
+        new_group=group_name(given.gid),
     )
     return found, () if umask is not None else tuple(_remarks_on_rights(directory, found))
 
@@ -69,12 +73,12 @@ class _Status:
     st_gid: int
 
 
-def _new_root_in(parent: os.stat_result, umask: int) -> _Status:
+def _new_root_in(parent: os.stat_result, umask: int, sharing: Sharing | None) -> _Status:
     inherited = parent.st_mode & stat.S_ISGID
     left = _Status(
         st_mode=0o777 & ~umask | inherited, st_uid=os.geteuid(), st_gid=parent.st_gid if inherited else os.getegid()
     )
-    mode, gid = new_root(parent, left)
+    mode, gid = new_root(parent, left, sharing=sharing)
     return replace(left, st_mode=mode, st_gid=gid)
 
 
@@ -102,12 +106,24 @@ def check_place(target: Target, directory: str) -> tuple[Remark, ...]:
     except TargetError as error:
         return (Remark(text=error.cause, command=error.hint or f"ls -ld {directory}", stops=True),)
     place = disk.nearest_directory(directory)
+    if not is_open(place):
+        text = f"{place} may not be read by {user_name(os.geteuid())}, so what is installed there is not known."
+        return (Remark(text=text, command=f"ls -ld {place}", stops=True),)
     room = disk.room(place)
     for left, unit, option in ((room.bytes, "bytes", "-h"), (room.inodes, "inodes", "-i")):
         if left == 0:
             text = f"There is no room in {directory}: 0 {unit} are available."
             return (Remark(text=text, command=f"df {option} {place}", stops=True),)
     return ()
+
+
+def is_open(directory: str) -> bool:
+    """Whether this user may look into a directory."""
+    try:
+        disk.listdir(directory)
+    except OSError:
+        return False
+    return True
 
 
 def check_schemes(target: Target, tx: Transaction | None) -> tuple[tuple[SchemeWorth, ...], tuple[Remark, ...]]:
@@ -132,18 +148,21 @@ def check_schemes(target: Target, tx: Transaction | None) -> tuple[tuple[SchemeW
     return tuple(found), tuple(said)
 
 
-def try_entries(directory: TransactionDirectory, flock: Trial) -> tuple[Trials, tuple[Remark, ...]]:
+def try_entries(
+    directory: TransactionDirectory, flock: Trial, *, sharing: Sharing | None
+) -> tuple[Trials, tuple[Remark, ...]]:
     """Link, copy and move entries of its own in a transaction directory.
 
     Args:
         directory: Of this process.
         flock: What came of trying file locks.
+        sharing: What is asked for with ``--shared``.
 
     Raises:
         OSError: Nothing can be made there.
     """
     new, old = (os.path.join(directory.path, name) for name in ("new", "old"))
-    given = rights.inside(directory.parent)
+    given = rights.inside(directory.parent, sharing)
     file = os.path.join(new, "file")
     group = (
         WORKS if rights.write_file(file, bytes(_BLOCK), given) else refused(PermissionError(errno.EPERM, "the group"))
@@ -162,17 +181,18 @@ def try_entries(directory: TransactionDirectory, flock: Trial) -> tuple[Trials, 
         group=group,
         lower_layer=_lower_layer(directory),
     )
-    return found, tuple(_remarks_on_trials(directory.parent, found, shared=given.shared))
+    return found, tuple(_remarks_on_trials(directory.parent, found, given))
 
 
-def _remarks_on_trials(parent: str, found: Trials, *, shared: bool) -> list[Remark]:
+def _remarks_on_trials(parent: str, found: Trials, given: Rights) -> list[Remark]:
     said = []
     if found.rename.answer is Answer.REFUSED:
         text = f"Directories cannot be renamed in {parent} ({found.rename.error}), so nothing can be committed there."
         said.append(Remark(text=text, command="Choose a directory in another file system, with --target", stops=True))
-    if shared and found.group.answer is Answer.REFUSED:
-        text = f"The group of {parent} cannot be given to what this user installs there: the others may only read it."
-        said.append(Remark(text=text, command=f"chmod g+s {parent}"))
+    if given.shared and found.group.answer is Answer.REFUSED:
+        group, me = group_name(given.gid), user_name(os.geteuid())
+        text = f"The group {group} cannot be given to what {me} installs into {parent}: others could not change it."
+        said.append(Remark(text=text, command=f"sudo usermod -aG {group} {me}"))
     return said
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.inspection import HOW, WHERE
 from holdfast.cli.parse import CommandLineError
-from holdfast.config.table import TARGET, TRANSACTION
+from holdfast.config.table import SHARED, TARGET, TRANSACTION
 
 _LOCK = tuple(setting for setting in TRANSACTION if setting.name == "lock-mode")
 _STOPPED = 3
@@ -21,6 +21,7 @@ def run(invocation: Invocation) -> int:
         raise CommandLineError(f"doctor judges either {arguments[0]!r} or what --{named[0]} names.")
     from holdfast.cli.streams import make_reporter, say, say_json  # noqa: PLC0415 - after the options are right
     from holdfast.config.requests import cache_directory, lock_settings, target_request  # noqa: PLC0415
+    from holdfast.config.sharing import sharing  # noqa: PLC0415
     from holdfast.flows.doctor import doctor  # noqa: PLC0415
 
     settings, environ = invocation.settings, invocation.environ
@@ -30,6 +31,7 @@ def run(invocation: Invocation) -> int:
             target_request(settings, environ=environ, cwd=invocation.cwd),
             lock_settings(settings),
             reporter,
+            shared=sharing(settings),
             cache_dir=cache_directory(settings, environ),
         )
     if invocation.parsed.flag("json"):
@@ -51,6 +53,6 @@ Say what a directory is worth for an installation, before it hurts: locks, right
 PATH is an environment, a directory, or what does not exist yet (default: what install would take).
 Exit code 3 when something would stop an installation there.
 """,
-    groups=(("Target", TARGET), ("Lock", _LOCK), HOW),
+    groups=(("Target", TARGET), ("Lock", (*SHARED, *_LOCK)), HOW),
     run=run,
 )
