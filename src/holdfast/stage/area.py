@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -58,7 +59,7 @@ def transaction(
         mode: Its lock mode, for the owner's record; None: FLOCK where that is to be had, else MARKER.
         command: Subcommand and requirement names; no URL credentials, no query.
         sharing: What is asked for with ``--shared``.
-        reporter: Hears of what could not be removed.
+        reporter: Hears of what could not be removed, and that the environment itself is not shared.
 
     Raises:
         TargetError: A library directory cannot be made or written (``writable.check_writable`` says it better).
@@ -191,6 +192,8 @@ class _Area:
     def _make(self, parent: str, key: SchemeKey, *, locked: bool) -> None:
         path = os.path.join(parent, self._name)
         given = rights.inside(parent, self._sharing)
+        if locked and self._sharing is not None:
+            self._say_if_private(parent)
         # The directory is known before it is made: an interrupt between the two leaves nothing.
         self._directories[parent] = TransactionDirectory(path=path, parent=parent, schemes=(key,), locked=locked)
         rights.make_directory(path, given)
@@ -202,6 +205,11 @@ class _Area:
                 disk.symlink(first, tidy.FOLLOWS_NAME, dir_fd=own)
             for name in ("lock", "new", tidy.OLD_NAME) if locked else ("new", tidy.OLD_NAME):
                 rights.make_directory(name, given, dir_fd=own)
+
+    def _say_if_private(self, parent: str) -> None:
+        if not disk.stat(parent).st_mode & stat.S_IWGRP:
+            text = f"{parent} itself is not group-writable: only what this command makes is shared."
+            self._reporter.emit(Warned(text=text))
 
     def _can_rename_to(self, parent: str) -> bool:
         """Move an empty directory there and back. Only EXDEV says no: what may not be written is another matter."""

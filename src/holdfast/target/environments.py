@@ -14,6 +14,7 @@ import os
 
 from holdfast.errors import TargetError
 from holdfast.model.target import Interpreter
+from holdfast.target.closed import refuse_closed
 
 NAMES = ("python", "python3")
 
@@ -33,10 +34,12 @@ def environment_python(root: str, named_by: str = "") -> str:
         named_by: The variable that names it, for messages.
 
     Raises:
-        TargetError: The directory or the interpreter is missing, or the interpreter's symlink leads nowhere.
+        TargetError: The directory or the interpreter is missing or closed to this user, or the interpreter's symlink
+            leads nowhere.
     """
     named = f"{named_by} names {root}, which" if named_by else root
     if not os.path.isdir(root):
+        refuse_closed(root)
         raise TargetError(f"{named} does not exist.", hint=_remedy(named_by, f"holdfast venv {root}"))
     for name in NAMES:
         path = os.path.join(root, "bin", name)
@@ -44,6 +47,7 @@ def environment_python(root: str, named_by: str = "") -> str:
             return path
     for name in NAMES:
         path = os.path.join(root, "bin", name)
+        refuse_closed(path)
         if os.path.islink(path):
             raise TargetError(
                 f"The virtual environment {root} is broken: its interpreter {path} leads to "

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 from holdfast.errors import TargetError
 from holdfast.model.target import Interpreter
+from holdfast.target.closed import refuse_closed
 from holdfast.target.environments import environment_python, is_environment_directory
 from holdfast.target.facts import FactsCache, load_interpreter
 from holdfast.target.versions import refuse_old
@@ -87,12 +88,14 @@ def _at_path(path: str) -> str:
     """The interpreter that a path means: itself, or that of an environment's directory."""
     if os.path.isdir(path):
         if not is_environment_directory(path):
+            refuse_closed(os.path.join(path, "bin", "python"))
             raise TargetError(
                 f"{path} is a directory without a Python in it (bin/python).",
                 hint=f"Make an environment of it: holdfast venv {path}",
             )
         return environment_python(path)
     if not os.path.exists(path):
+        refuse_closed(path)
         dangling = f" points to {os.path.realpath(path)}, which" if os.path.islink(path) else ""
         raise TargetError(f"{path}{dangling} does not exist.", hint="Name another interpreter with --python.")
     return path
