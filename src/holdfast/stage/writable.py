@@ -56,11 +56,19 @@ def _missing(directories: Iterable[str]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for directory in directories:
         path = directory
-        while not disk.lexists(path):
+        while not _lies(path):
             outermost, path = path, os.path.dirname(path)
-            if disk.lexists(path):
+            if _lies(path):
                 found[outermost] = None
     return tuple(sorted(found))
+
+
+def _lies(path: str) -> bool:
+    """Whether there is something, as far as this user may see: what cannot be told will not be made."""
+    try:
+        return disk.lexists(path)
+    except OSError:
+        return True
 
 
 def _check_sticky(target: Target, path: str) -> None:

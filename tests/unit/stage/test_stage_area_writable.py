@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,22 @@ class Vanishing(calls.Calls):
         if path == self._directory:
             os.rmdir(path)
         return os.path.isdir(path)
+
+
+def test_what_may_not_be_looked_into_is_named_itself(target: Target) -> None:
+    """Whether there is anything below cannot be told."""
+    private = os.path.join(target.root, "private")
+    os.mkdir(private)
+
+    class Closed(NotMine):
+        def stat(self, path: str | int, **how: Any) -> os.stat_result:  # type: ignore[override] # noqa: ANN401 - as os.stat
+            if str(path).startswith(f"{private}/"):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return os.stat(path, **how)
+
+    with calls.using(Closed(private)), pytest.raises(TargetError) as caught:
+        check_writable(target, [os.path.join(private, "lib")])
+    assert caught.value.cause.startswith(f"{private} may not be written")
 
 
 def test_a_directory_that_vanishes_meanwhile_is_left_to_the_commit(target: Target) -> None:
