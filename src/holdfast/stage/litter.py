@@ -151,8 +151,8 @@ def _judge(fd: int, place: str, name: str, identifier: str, *, private: bool) ->
 
 
 def _empty(fd: int, owner: OwnerRecord | None) -> bool:
-    """Empty it; without a record, that is written first and removed last, nothing else can be in it."""
-    if owner is None and set(disk.listdir(fd)) - {OWNER_NAME}:
+    """Empty it; the record is made first and removed last: without one (a torn one counts) nothing of ours is in it."""
+    if owner is None and (names := disk.listdir(fd)) and OWNER_NAME not in names:
         return False
     return tidy.empty(fd)
 
