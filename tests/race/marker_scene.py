@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -108,18 +109,21 @@ class Scene:
 
     def run(self, *args: str, lease: float = LEASE, place: Place = HERE) -> Completed:
         """Another command, in its own process."""
-        line = place.wrap(hasty(*args, seconds=lease))
-        done = subprocess.run(
-            line,
-            env=self.box.env(PYTHONPATH=ROOT),
-            cwd=self.box.cwd,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+        return self.begin(*args, lease=lease, place=place).end()
+
+    def begin(self, *args: str, lease: float = LEASE, place: Place = HERE) -> Waiting:
+        """The same, started."""
+        return Waiting(
+            subprocess.Popen(
+                place.wrap(hasty(*args, seconds=lease)),
+                env=self.box.env(PYTHONPATH=ROOT),
+                cwd=self.box.cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
-        return Completed(args=tuple(line), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
     def from_publishing_to_the_end(self) -> tuple[Point, ...]:
         """The calls after which it may be stopped, and is not alone any more."""
@@ -192,6 +196,35 @@ class Scene:
         ):
             recover(target, held)
             yield held
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A command that runs."""
+
+    process: subprocess.Popen[str]
+    _heard: str = ""
+
+    def hears(self, words: str) -> None:
+        """Wait until it says so on stderr."""
+        assert self.process.stderr is not None
+        while words not in self._heard:
+            line = self.process.stderr.readline()
+            assert line, self._heard
+            self._heard += line
+
+    def looks_again(self) -> None:
+        """Give it the time for several looks; it still waits then."""
+        time.sleep(0.2)
+        assert self.process.poll() is None, self.end()
+
+    def end(self) -> Completed:
+        """Wait for its end."""
+        out, err = self.process.communicate(timeout=120)
+        line = self.process.args if isinstance(self.process.args, list) else []
+        return Completed(
+            args=tuple(map(str, line)), returncode=self.process.returncode, stdout=out, stderr=self._heard + err
+        )
 
 
 def is_work_area(path: str) -> bool:
