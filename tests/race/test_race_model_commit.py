@@ -47,6 +47,7 @@ def setting(
     coarse: bool = False,
     apart: bool = False,
     stops: int | None = None,
+    lower: bool = False,
 ) -> Setting:
     """One process for each command.
 
@@ -58,8 +59,9 @@ def setting(
         coarse: Two changes may leave one mtime.
         apart: Each runs on a host of its own.
         stops: After so many steps a signal asks the first to stop.
+        lower: What is installed lies in a lower layer of an overlay.
     """
-    tree = command_tree(TARGET, OLD, coarse=coarse, reuse=every)
+    tree = command_tree(TARGET, OLD, coarse=coarse, reuse=every, lower=lower)
     programs = [
         changing(TARGET, command, mode, whole=whole, stops=None if n else stops) for n, command in enumerate(commands)
     ]
@@ -83,8 +85,9 @@ def explored(
     whole: bool = False,
     apart: bool = False,
     stops: int | None = None,
+    lower: bool = False,
 ) -> Found:
-    made = setting(*commands, mode=mode, whole=whole, apart=apart, stops=stops)
+    made = setting(*commands, mode=mode, whole=whole, apart=apart, stops=stops, lower=lower)
     found = explore(made, lambda world: settled(world, TARGET, OLD, commands, mode), bounds)
     tell(f"{what}, {mode}", found)
     return found
@@ -121,6 +124,13 @@ def test_who_dies_on_another_host_is_taken_over(mode: LockMode) -> None:
 def test_who_is_stopped_on_another_host_is_fenced(mode: LockMode) -> None:
     bounds = Bounds(preemptions=0, faults=1, kinds=STOPS)
     found = explored("two hosts, 1 stop or clock step", PAIRS["two upgrades"], bounds, mode, apart=True)
+    assert found.violation is None, str(found)
+
+
+@pytest.mark.parametrize("kinds", [DEATHS, STOPS], ids=["deaths", "stops"])
+def test_where_a_lower_layer_is_upgraded_file_by_file(kinds: frozenset[Kind]) -> None:
+    bounds = Bounds(preemptions=0, faults=1, kinds=kinds)
+    found = explored("a lower layer", PAIRS["an upgrade and a removal"], bounds, MODES[0], apart=True, lower=True)
     assert found.violation is None, str(found)
 
 

@@ -220,11 +220,16 @@ def next_command(target: Target, mode: LockMode) -> Callable[[Process], object]:
     return lambda _me: recover_target(target, session(mode))
 
 
-def command_tree(target: Target, dists: Iterable[Dist], *, coarse: bool = False, reuse: bool = False) -> Tree:
-    """An environment in which distributions are installed."""
+def command_tree(
+    target: Target, dists: Iterable[Dist], *, coarse: bool = False, reuse: bool = False, lower: bool = False
+) -> Tree:
+    """An environment in which distributions are installed; ``lower``: in a lower layer of an overlay."""
     scheme = target.scheme
     directories = (scheme.purelib, scheme.platlib, scheme.scripts, scheme.headers)
-    return laid(tree_of(dists, scheme), *directories, coarse=coarse, reuse=reuse)
+    tree = laid(tree_of(dists, scheme), *directories, coarse=coarse, reuse=reuse)
+    for path, content in tree.files().items():
+        tree.resolve(path, tree.root, follow=False).lower = lower and content is None
+    return tree
 
 
 def contents(world: World, root: str) -> dict[str, bytes]:
