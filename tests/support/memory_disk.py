@@ -201,6 +201,8 @@ class MemoryDisk(calls.Calls):
             raise refused(errno.ENOTDIR)
         if moved.is_dir and self.tree.is_below(target, moved):
             raise refused(errno.EINVAL)
+        if moved.lower:
+            raise refused(errno.EXDEV)
         if there is moved:
             return
         if there is not None:

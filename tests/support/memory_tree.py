@@ -30,6 +30,7 @@ class Inode:
         opened: Open file descriptions that keep it.
         flocks: Which of them have it locked: description -> exclusive.
         named: Entries that lead here.
+        lower: A directory that cannot be renamed: overlayfs answers EXDEV for those of a lower layer.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Inode:
     entries: dict[str, Inode] | None = None
     parent: Inode | None = None
     named: int = 0
+    lower: bool = False
     opened: int = 0
     flocks: dict[object, bool] = field(default_factory=dict)
     changes: int = 0
@@ -136,6 +138,7 @@ class Tree:
             data=inode.data,
             parent=parent if inode.is_dir else None,
             named=inode.named,
+            lower=inode.lower,
             changes=inode.changes,
         )
         self._print(made)
