@@ -65,8 +65,8 @@ class Builder:
 
     def _make_root(self, path: str, parent: str, *, like: str | None = None) -> None:
         above, model = disk.stat(parent), disk.stat(like) if like else None
-        if model is not None and is_shared(model, uid=os.geteuid()):
-            self._make(path, mirror(model, uid=os.geteuid(), sharing=self._sharing))
+        if model is not None and is_shared(model, uid=os.geteuid(), gid=os.getegid()):
+            self._make(path, mirror(model, uid=os.geteuid(), gid=os.getegid(), sharing=self._sharing))
             return
 
         def give(fd: int) -> bool:
@@ -75,7 +75,7 @@ class Builder:
         disk.make_directory(path, give, 0o777)
 
     def _inside(self, directory: str) -> Rights:
-        return mirror(disk.stat(directory), uid=os.geteuid(), sharing=self._sharing)
+        return mirror(disk.stat(directory), uid=os.geteuid(), gid=os.getegid(), sharing=self._sharing)
 
     def _make(self, path: str, given: Rights) -> None:
         disk.make_directory(path, lambda fd: self._give(fd, given.directory_mode, given.gid))

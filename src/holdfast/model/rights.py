@@ -65,28 +65,29 @@ class Rights:
         return self.executable_mode if executable else self.file_mode
 
 
-def mirror(parent: Status, *, uid: int, sharing: Sharing | None = None) -> Rights:
+def mirror(parent: Status, *, uid: int, gid: int, sharing: Sharing | None = None) -> Rights:
     """The rights inside an existing directory.
 
     Args:
         parent: The final parent.
         uid: Who creates.
+        gid: His own group.
         sharing: What he asks for besides.
     """
     bits = parent.st_mode & _RWX
     if _is_everybodys(parent):
         bits &= ~(stat.S_IWGRP | stat.S_IWOTH)
-    setgid, gid = parent.st_mode & stat.S_ISGID, parent.st_gid
+    setgid, group = parent.st_mode & stat.S_ISGID, parent.st_gid
     if sharing is not None:
         bits |= stat.S_IRWXG
-        setgid, gid = stat.S_ISGID, gid if sharing.gid is None else sharing.gid
+        setgid, group = stat.S_ISGID, group if sharing.gid is None else sharing.gid
     file_mode = bits & _READ_WRITE | stat.S_IRUSR | stat.S_IWUSR
     return Rights(
         directory_mode=bits | stat.S_IRWXU | setgid,
         file_mode=file_mode,
         executable_mode=file_mode | (file_mode & 0o444) >> 2,
-        gid=gid,
-        shared=sharing is not None or is_shared(parent, uid=uid),
+        gid=group,
+        shared=sharing is not None or is_shared(parent, uid=uid, gid=gid),
     )
 
 
@@ -111,13 +112,18 @@ def new_root(parent: Status, made: Status, *, sharing: Sharing | None = None) ->
     return mode, gid
 
 
-def is_shared(directory: Status, *, uid: int) -> bool:
+def is_shared(directory: Status, *, uid: int, gid: int) -> bool:
     """Whether a group shares a directory.
 
-    A group of one's own (of the same number, not root's, without setgid) makes what one owns group-writable under umask
-    002 without anybody sharing it.
+    Who has a group of his own (of the same number, not root's) makes group-writable what he owns under umask 002,
+    without anybody sharing it.
+
+    Args:
+        directory: An existing one.
+        uid: Who asks.
+        gid: His own group.
     """
-    own = directory.st_uid == uid == directory.st_gid != 0 and not directory.st_mode & stat.S_ISGID
+    own = directory.st_uid == uid == gid == directory.st_gid != 0 and not directory.st_mode & stat.S_ISGID
     return bool(directory.st_mode & stat.S_IWGRP) and not own and not _is_everybodys(directory)
 
 

@@ -45,7 +45,12 @@ def rights_of(
         sharing: What is asked for with ``--shared``.
     """
     status = disk.stat(directory)
-    given = mirror(status if umask is None else _new_root_in(status, umask, sharing), uid=os.geteuid(), sharing=sharing)
+    given = mirror(
+        status if umask is None else _new_root_in(status, umask, sharing),
+        uid=os.geteuid(),
+        gid=os.getegid(),
+        sharing=sharing,
+    )
     mode = stat.S_IMODE(status.st_mode)
     owner, group = user_name(status.st_uid), group_name(status.st_gid)
     may = ((stat.S_IWUSR, f"user {owner}"), (stat.S_IWGRP, f"group {group}"), (stat.S_IWOTH, "everybody"))
@@ -53,7 +58,7 @@ def rights_of(
         owner=owner,
         group=group,
         mode=mode,
-        shared=is_shared(status, uid=os.geteuid()),
+        shared=is_shared(status, uid=os.geteuid(), gid=os.getegid()),
         writers=tuple(who for bit, who in may if mode & bit),
         acl=has_acl(directory),
         new_file=given.file_mode,

@@ -19,7 +19,7 @@ from holdfast.model.rights import Rights, Sharing, mirror, new_root
 def inside(directory: str | int, sharing: Sharing | None = None) -> Rights:
     """The rights of what is made inside an existing directory (path or descriptor)."""
     status = disk.fstat(directory) if isinstance(directory, int) else disk.stat(directory)
-    return mirror(status, uid=os.geteuid(), sharing=sharing)
+    return mirror(status, uid=os.geteuid(), gid=os.getegid(), sharing=sharing)
 
 
 def make_directory(path: str, rights: Rights, *, dir_fd: int | None = None) -> bool:

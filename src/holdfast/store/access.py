@@ -54,7 +54,7 @@ def access_to(directory: str) -> Access:
     uid = os.geteuid()
     if uid == 0 and status.st_uid != 0:
         return Access(read=False, add=False, reason=f"it belongs to uid {status.st_uid} and this runs as root")
-    shared = exists and is_shared(status, uid=uid)
+    shared = exists and is_shared(status, uid=uid, gid=os.getegid())
     trusted = (
         None
         if shared and not status.st_mode & stat.S_IWOTH

@@ -56,10 +56,10 @@ def _make(path: str, *, below: bool) -> None:
 
 def _give(fd: int, parent: os.stat_result, *, below: bool) -> bool:
     """Whether there was anything to give: if not at the top of a tree, then nowhere in it."""
-    made, uid = disk.fstat(fd), os.geteuid()
+    made, uid, own = disk.fstat(fd), os.geteuid(), os.getegid()
     mode, gid = new_root(parent, made)
-    if below and is_shared(parent, uid=uid):
-        given = mirror(parent, uid=uid)
+    if below and is_shared(parent, uid=uid, gid=own):
+        given = mirror(parent, uid=uid, gid=own)
         mode, gid = given.directory_mode, given.gid
     if (mode, gid) == (made.st_mode & 0o7777, made.st_gid):
         return False

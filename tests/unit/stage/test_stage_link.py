@@ -16,7 +16,7 @@ from holdfast.stage.link import Linker
 from tests.support.faulty_disk import Fail, FaultyDisk, Point
 from tests.unit.stage.staging import Directory
 
-PRIVATE = mirror(Directory(0o755, os.getgid(), os.getuid()), uid=os.getuid())
+PRIVATE = mirror(Directory(0o755, os.getgid(), os.getuid()), uid=os.getuid(), gid=os.getgid())
 TIME = 1_000_000_000_123_456_789
 
 
@@ -63,13 +63,13 @@ def test_auto_links_hard_in_a_private_target(tmp_path: object, source: FromStore
 def test_auto_copies_where_a_link_would_carry_other_rights(
     tmp_path: object, source: FromStore, parent: int, expected: int
 ) -> None:
-    given = mirror(Directory(parent, os.getgid(), os.getuid()), uid=os.getuid())
+    given = mirror(Directory(parent, os.getgid(), os.getuid()), uid=os.getuid(), gid=os.getgid())
     (path,) = bring(tmp_path, source, LinkMode.AUTO, given)
     assert is_a_copy(path, source, expected)
 
 
 def test_a_group_of_ones_own_is_no_reason_to_copy(tmp_path: object, source: FromStore) -> None:
-    (path,) = bring(tmp_path, source, LinkMode.AUTO, mirror(Directory(0o775, 1000, 1000), uid=1000))
+    (path,) = bring(tmp_path, source, LinkMode.AUTO, mirror(Directory(0o775, 1000, 1000), uid=1000, gid=1000))
     assert os.path.samefile(path, source.path)
 
 

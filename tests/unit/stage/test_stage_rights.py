@@ -38,7 +38,7 @@ from tests.unit.stage.staging import Directory
     ],
 )
 def test_modes_are_mirrored(parent: int, directory: int, file: int, executable: int) -> None:
-    found = mirror(Directory(stat.S_IFDIR | parent), uid=1000)
+    found = mirror(Directory(stat.S_IFDIR | parent), uid=1000, gid=1000)
     assert (found.directory_mode, found.file_mode, found.executable_mode) == (directory, file, executable)
     assert found.gid == 7
     assert found.mode(executable=True) == executable
@@ -46,30 +46,31 @@ def test_modes_are_mirrored(parent: int, directory: int, file: int, executable: 
 
 
 @pytest.mark.parametrize(
-    ("mode", "gid", "owner", "uid", "shared"),
+    ("mode", "gid", "owner", "who", "shared"),
     [
-        (0o775, 50, 1000, 1000, True),
-        (0o2775, 50, 0, 0, True),
-        (0o775, 0, 0, 0, True),  # containers that give everybody group 0
-        (0o775, 1000, 1000, 1000, False),  # umask 002 and a group of one's own
-        (0o775, 1000, 0, 1000, True),  # root lets him write
-        (0o2775, 1000, 1000, 1000, True),  # setgid is a request
-        (0o1777, 50, 0, 1000, False),  # /tmp is nobody's
-        (0o755, 50, 1000, 1000, False),
-        (0o2755, 50, 1000, 1000, False),
+        (0o775, 50, 1000, (1000, 1000), True),
+        (0o2775, 50, 0, (0, 0), True),
+        (0o775, 0, 0, (0, 0), True),  # containers that give everybody group 0
+        (0o775, 1000, 1000, (1000, 1000), False),  # umask 002 and a group of one's own
+        (0o775, 1000, 1000, (1000, 1001), True),  # another group that happens to have his number
+        (0o775, 1000, 0, (1000, 1000), True),  # root lets him write
+        (0o2775, 1000, 1000, (1000, 1000), True),  # setgid is a request
+        (0o1777, 50, 0, (1000, 1000), False),  # /tmp is nobody's
+        (0o755, 50, 1000, (1000, 1000), False),
+        (0o2755, 50, 1000, (1000, 1000), False),
     ],
 )
 def test_a_directory_is_shared_when_a_group_may_write(
-    mode: int, gid: int, owner: int, uid: int, *, shared: bool
+    mode: int, gid: int, owner: int, who: tuple[int, int], *, shared: bool
 ) -> None:
     directory = Directory(mode, gid, owner)
-    assert is_shared(directory, uid=uid) is shared
-    assert mirror(directory, uid=uid).shared is shared
+    assert is_shared(directory, uid=who[0], gid=who[1]) is shared
+    assert mirror(directory, uid=who[0], gid=who[1]).shared is shared
 
 
 @given(mode=st.integers(0, 0o7777), gid=st.integers(0, 9), uid=st.integers(0, 9))
 def test_nobody_gets_more_than_the_parent_gives(mode: int, gid: int, uid: int) -> None:
-    found = mirror(Directory(mode, gid), uid=uid)
+    found = mirror(Directory(mode, gid), uid=uid, gid=uid)
     for each in (found.directory_mode, found.file_mode, found.executable_mode):
         assert not each & 0o077 & ~(mode | (mode & 0o444) >> 2)  # x where r, for what is executable
         assert not each & (stat.S_ISUID | stat.S_ISVTX)
@@ -77,7 +78,10 @@ def test_nobody_gets_more_than_the_parent_gives(mode: int, gid: int, uid: int) -
 
 @given(mode=st.integers(0, 0o7777), gid=st.one_of(st.none(), st.integers(0, 9)))
 def test_shared_gives_the_group_everything_and_others_nothing(mode: int, gid: int | None) -> None:
-    plain, asked = mirror(Directory(mode), uid=3), mirror(Directory(mode), uid=3, sharing=Sharing(gid=gid))
+    plain, asked = (
+        mirror(Directory(mode), uid=3, gid=3),
+        mirror(Directory(mode), uid=3, gid=3, sharing=Sharing(gid=gid)),
+    )
     assert asked.shared
     assert asked.gid == (7 if gid is None else gid)
     assert asked.directory_mode == plain.directory_mode | 0o2070
@@ -145,7 +149,7 @@ def test_the_group_is_the_parents(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [errno.EPERM, errno.EINVAL])
 def test_a_refused_group_gets_no_more_than_everybody(tmp_path: Path, number: int) -> None:
     tmp_path.chmod(0o775)
-    found = mirror(Directory(0o2775, os.getegid() + 1), uid=0)
+    found = mirror(Directory(0o2775, os.getegid() + 1), uid=0, gid=0)
     with FaultyDisk(Point(n=0), Fail(number=number, lasting=True), names=["fchown"]):
         assert not rights.make_directory(str(tmp_path / "directory"), found)
         assert not rights.write_file(str(tmp_path / "file"), b"x", found)
@@ -154,7 +158,7 @@ def test_a_refused_group_gets_no_more_than_everybody(tmp_path: Path, number: int
 
 
 def test_other_errors_are_not_ignored(tmp_path: Path) -> None:
-    found = mirror(Directory(0o775, os.getegid() + 1), uid=0)
+    found = mirror(Directory(0o775, os.getegid() + 1), uid=0, gid=0)
     with (
         FaultyDisk(Point(n=0), Fail(number=errno.EIO), names=["fchown"]),
         pytest.raises(OSError, match="Input/output error"),
@@ -163,7 +167,7 @@ def test_other_errors_are_not_ignored(tmp_path: Path) -> None:
 
 
 def test_the_group_comes_before_the_mode(tmp_path: Path) -> None:
-    found = mirror(Directory(0o2775, os.getegid() + 1), uid=0)
+    found = mirror(Directory(0o2775, os.getegid() + 1), uid=0, gid=0)
     with FaultyDisk() as recorded:
         rights.make_directory(str(tmp_path / "directory"), found)
     names = [call.name for call in recorded.made]
