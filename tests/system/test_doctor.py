@@ -199,7 +199,6 @@ def test_no_other_command_imports_it(sandbox: Sandbox) -> None:
         "holdfast.report.diagnosis",
         "holdfast.report.diagnosis_json",
         "holdfast.stage.checkup",
-        "holdfast.stage.people",
         "holdfast.stage.tenants",
     }
     wheel = build_wheel(pkg("alpha"), sandbox.cwd)
