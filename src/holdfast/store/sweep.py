@@ -6,12 +6,14 @@ nobody finds a half removed entry.
 
 **On crash**: a ``.adding-*`` directory with the rest is left; the next sweep takes it.
 
-**Limits**: an adder that is suspended for an hour loses what it was adding, and adds it again or fails.
+**Limits**: an adder that is suspended for an hour loses what it was adding, and adds it again or fails. What lies in a
+lower layer of an overlay cannot be renamed: it may be met half removed, and is found damaged then.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -46,12 +48,8 @@ def fresh_path(directory: str) -> str:
 
 def drop(versioned: str, entry: str) -> None:
     """Take a damaged entry away in one rename, so that nobody meets it half removed."""
-    away = fresh_path(versioned)
-    try:
-        disk.rename(entry, away)
-        disk.remove_tree(away)
-    except OSError:
-        pass  # gone already, or not ours to remove: it is not used in any case
+    with contextlib.suppress(OSError):  # gone already, or not ours to remove: it is not used in any case
+        disk.remove_tree(_aside(entry, versioned))
 
 
 def sweep(versioned: str, *, now_ns: int) -> None:
@@ -93,7 +91,7 @@ def clean(cache_dir: str) -> Cleaned:
         if not (_VERSIONED.match(name) or name.startswith(keys.LITTER_PREFIX)):
             continue
         try:
-            away = _aside(cache_dir, name)
+            away = _aside(path, cache_dir)
             counted = _measure(away)
             disk.remove_tree(away)
         except OSError as error:
@@ -105,9 +103,15 @@ def clean(cache_dir: str) -> Cleaned:
     return Cleaned(files=files, bytes=size, left=tuple(left))
 
 
-def _aside(cache_dir: str, name: str) -> str:
-    away = fresh_path(cache_dir)
-    disk.rename(os.path.join(cache_dir, name), away)
+def _aside(path: str, directory: str) -> str:
+    """Rename what goes, and say where it is; in a lower layer of an overlay it stays, and goes where it lies."""
+    away = fresh_path(directory)
+    try:
+        disk.rename(path, away)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return path
     return away
 
 

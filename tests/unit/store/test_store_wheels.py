@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -14,6 +15,7 @@ from holdfast.model.target import SchemeKey
 from holdfast.store import keys, sweep
 from holdfast.store.contents import read_scripts
 from holdfast.store.wheels import WheelStore
+from tests.support.faulty_disk import Fail, FaultyDisk, Point
 from tests.support.wheels import WheelSpec, build_wheel
 
 SPEC = WheelSpec(
@@ -338,3 +340,25 @@ def test_in_a_shared_cache_the_others_are_believed_but_not_linked_to(world: Worl
 def test_a_default_section_is_one_like_any_other() -> None:
     data = b"[DEFAULT]\nstray = some:main\n[console_scripts]\nsome = some:main\n"
     assert [each.name for each in read_scripts(data)] == ["some"]
+
+
+def lower(path: str) -> FaultyDisk:
+    """EXDEV when what lies in a lower layer of an overlay is to be renamed."""
+    return FaultyDisk(
+        Point(n=0), Fail(number=errno.EXDEV), only=lambda call: call.name == "rename" and call.paths[0] == path
+    )
+
+
+def test_what_lies_in_a_lower_layer_is_cleaned_and_healed_where_it_lies(world: World) -> None:
+    stored = world.add()
+    entry = os.path.join(world.cache, keys.wheel_entry(world.sha256, unverified=False))
+    damaged = os.path.join(entry, keys.TREE, stored.manifest.files[0].member)
+    os.unlink(damaged)
+    with lower(entry) as overlay:
+        world.add()
+    assert overlay.fired
+    assert os.path.exists(damaged)
+    with lower(os.path.join(world.cache, keys.WHEELS)) as overlay:
+        assert sweep.clean(world.cache).left == ()
+    assert overlay.fired
+    assert not os.path.lexists(world.cache)
