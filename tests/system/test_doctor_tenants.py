@@ -15,7 +15,7 @@ import pytest
 from holdfast.model.owner import LockMode
 from holdfast.model.transaction import LOCK_NAME
 from tests.support.areas import dead_owner, living_owner, plant_lock, plant_transaction
-from tests.support.faulty_disk import Point, When, points, share
+from tests.support.faulty_disk import Call, Point, When, points, share
 from tests.support.faulty_main import count_calls, run_faulty
 from tests.support.refusing import refusing
 from tests.support.sandbox import Completed, Sandbox
@@ -176,14 +176,19 @@ def killing(request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path) ->
 def test_killed_at_any_call_it_leaves_nothing_for_long(killing: tuple[Sandbox, str, str], limit: int) -> None:
     sandbox, path, kind = killing
     watched = (sandbox.venv.root, os.path.join(sandbox.root, "lib"), sandbox.tmp)
-    sandbox.run("doctor", path).ok()  # facts of interpreters are remembered
+    made = calls_of(sandbox, path)
     before = [snapshot(root) for root in watched]
-    made = count_calls(sandbox, "doctor", path)
     assert len(made) > 30
     for point in share(points(made, When.BEFORE, When.AFTER), limit):
         assert run_faulty(sandbox, "doctor", path, point=point).returncode in {-signal.SIGKILL, 0}
         tidied(sandbox, path, kind).ok()
         assert [snapshot(root) for root in watched] == before, (point, point.call)
+
+
+def calls_of(sandbox: Sandbox, path: str) -> tuple[Call, ...]:
+    """What a doctor does that changes something, once facts of interpreters are remembered."""
+    sandbox.run("doctor", path).ok()
+    return count_calls(sandbox, "doctor", path)
 
 
 def tidied(sandbox: Sandbox, path: str, kind: str) -> Completed:
@@ -193,9 +198,20 @@ def tidied(sandbox: Sandbox, path: str, kind: str) -> Completed:
     return sandbox.run("recover", *(("--python", path) if kind == "environment" else ("--target", path)))
 
 
+@pytest.mark.parametrize("limit", [2, pytest.param(100_000, marks=pytest.mark.exhaustive)])
+def test_stopped_at_any_call_it_leaves_nothing_at_all(sandbox: Sandbox, limit: int) -> None:
+    made = calls_of(sandbox, sandbox.venv.root)
+    before = snapshot(sandbox.venv.root), snapshot(sandbox.tmp)
+    for point in share(points(made, When.BEFORE), limit):
+        done = run_faulty(sandbox, "doctor", sandbox.venv.root, point=point, fault="SIGTERM")
+        assert done.returncode == -signal.SIGTERM, (point, point.call, done)
+        assert "Nothing was changed." in done.stderr
+        assert (snapshot(sandbox.venv.root), snapshot(sandbox.tmp)) == before, (point, point.call)
+
+
 @pytest.mark.parametrize("limit", [3, pytest.param(100_000, marks=pytest.mark.exhaustive)])
 def test_an_error_at_any_call_is_told_and_leaves_nothing(sandbox: Sandbox, limit: int) -> None:
-    made = count_calls(sandbox, "doctor", sandbox.venv.root)
+    made = calls_of(sandbox, sandbox.venv.root)
     before = snapshot(sandbox.venv.root)
     for fault in ("ENOSPC", "EIO"):
         for point in share(points(made, When.BEFORE), limit):

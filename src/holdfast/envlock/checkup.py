@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass
+from shlex import quote
 from typing import assert_never
 
 from holdfast import disk
@@ -88,7 +89,7 @@ def check_uv(root: str, *, touch: bool) -> tuple[UvLock, tuple[Remark, ...]]:
             busy = obstacle.of_uv(root)
             return UvLock(path=path, exists=True, held=True), (Remark(text=_held(busy), command=busy.remedy),)
         case uv.UvAbsent(why=why):
-            said = (Remark(text=f"{why}.", command=f"ls -l {path}"),) if why else ()
+            said = (Remark(text=f"{why}.", command=f"ls -l {quote(path)}"),) if why else ()
             return UvLock(path=path, exists=bool(why)), said
         case _:
             assert_never(taken)

@@ -17,6 +17,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from shlex import quote
 
 from holdfast import disk
 from holdfast.disk.mounts import moves_lower_directories
@@ -92,15 +93,17 @@ def _remarks_on_rights(directory: str, found: DirectoryRights) -> list[Remark]:
     many = found.shared or found.mode & stat.S_IWOTH
     if many and found.mode & stat.S_ISVTX:
         text = f"{directory} is sticky: what one user installs there, only he or root may upgrade or remove."
-        said.append(Remark(text=text, command=f"holdfast install --target {directory}/DIR ..."))
+        said.append(Remark(text=text, command=f"holdfast install --target {quote(directory)}/DIR ..."))
     elif found.mode & stat.S_IWOTH:
-        said.append(Remark(text=f"Everybody may change what is in {directory}.", command=f"chmod o-w {directory}"))
+        said.append(
+            Remark(text=f"Everybody may change what is in {directory}.", command=f"chmod o-w {quote(directory)}")
+        )
     if found.shared and not found.mode & (stat.S_ISGID | stat.S_ISVTX):
         text = (
             f"{directory} is shared by the group {found.group}, but not setgid: what others than holdfast make there "
             "gets the group of whoever makes it."
         )
-        said.append(Remark(text=text, command=f"chmod g+s {directory}"))
+        said.append(Remark(text=text, command=f"chmod g+s {quote(directory)}"))
     return said
 
 
@@ -109,16 +112,16 @@ def check_place(target: Target, directory: str) -> tuple[Remark, ...]:
     try:
         check_writable(target, (directory,))
     except TargetError as error:
-        return (Remark(text=error.cause, command=error.hint or f"ls -ld {directory}", stops=True),)
+        return (Remark(text=error.cause, command=error.hint or f"ls -ld {quote(directory)}", stops=True),)
     place = disk.nearest_directory(directory)
     if not is_open(place):
         text = f"{place} may not be read by {user_name(os.geteuid())}, so what is installed there is not known."
-        return (Remark(text=text, command=f"ls -ld {place}", stops=True),)
+        return (Remark(text=text, command=f"ls -ld {quote(place)}", stops=True),)
     room = disk.room(place)
     for left, unit, option in ((room.bytes, "bytes", "-h"), (room.inodes, "inodes", "-i")):
         if left == 0:
             text = f"There is no room in {directory}: 0 {unit} are available."
-            return (Remark(text=text, command=f"df {option} {place}", stops=True),)
+            return (Remark(text=text, command=f"df {option} {quote(place)}", stops=True),)
     return ()
 
 
@@ -149,7 +152,7 @@ def check_schemes(target: Target, tx: Transaction | None) -> tuple[tuple[SchemeW
                 check_writable(target, (path,))
             except TargetError as error:
                 text = f"{error.cause} Packages with {key.value} are refused."
-                said.append(Remark(text=text, command=error.hint or f"ls -ld {path}"))
+                said.append(Remark(text=text, command=error.hint or f"ls -ld {quote(path)}"))
     return tuple(found), tuple(said)
 
 
