@@ -1,6 +1,8 @@
-"""Names of users and groups, for messages. What the system cannot name is shown by its number."""
+"""Names of users and groups, for messages and for the commands in them. Who has no name is shown by his number."""
 
 from __future__ import annotations
+
+import shlex
 
 
 def user_name(uid: int) -> str:
@@ -11,6 +13,12 @@ def user_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except (KeyError, ImportError):
         return f"uid {uid}"
+
+
+def user_word(uid: int, *, before_number: str = "") -> str:
+    """As a command takes it: ``alice``, or ``1234`` (for sudo: ``'#1234'``)."""
+    name = user_name(uid)
+    return name if name != f"uid {uid}" else shlex.quote(f"{before_number}{uid}")
 
 
 def group_name(gid: int) -> str:

@@ -11,13 +11,14 @@ security modules) is found there.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterable
 
 from holdfast import disk
 from holdfast.errors import TargetError
 from holdfast.model.target import Target, TargetKind
-from holdfast.stage.people import group_name, user_name
+from holdfast.stage.people import group_name, user_name, user_word
 
 
 def check_writable(
@@ -102,7 +103,7 @@ def _remedy(target: Target, directory: str, status: os.stat_result, missing: tup
     if status.st_mode & stat.S_IWGRP and status.st_gid not in {0, *mine}:
         return f"sudo usermod -aG {group_name(status.st_gid)} {me}, then log in again; or {_elsewhere(target)}"
     if missing:
-        return f"As root, then the same command again: install -d -o {me} {' '.join(missing)}"
+        return f"As root, then the same command again: install -d -o {user_word(os.geteuid())} {shlex.join(missing)}"
     if target.kind is TargetKind.USER:
         return _alone(target, status.st_uid)
     group = group_name(status.st_gid if status.st_gid in mine - {0} else os.getegid())
@@ -116,7 +117,7 @@ def _alone(target: Target, uid: int) -> str:
         case TargetKind.SYSTEM:
             return f"sudo holdfast ... --system, or {_elsewhere(target)}"
         case TargetKind.VENV | TargetKind.PYTHON | TargetKind.USER:
-            return f"sudo -u {user_name(uid)} holdfast ..., or {_elsewhere(target)}"
+            return f"sudo -u {user_word(uid, before_number='#')} holdfast ..., or {_elsewhere(target)}"
         case TargetKind.TARGET | TargetKind.PREFIX:
             return _elsewhere(target)
 
