@@ -7,7 +7,7 @@ The reporter's image: ``/opt/app-root`` was ``default:root 0775`` (``drwxrwxr-x`
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -16,7 +16,7 @@ from tests.support.index import Index
 from tests.support.sandbox import Completed
 from tests.support.trees import snapshot, unchanged
 from tests.support.users import People, User
-from tests.support.wheels import pkg
+from tests.support.wheels import WheelSpec, pkg
 from tests.system.image import give
 
 
@@ -127,6 +127,22 @@ def test_setting_tmpdir_changes_where_it_works(container: Container) -> None:
     installs(container, TMPDIR=container.tmp)
     assert os.stat(container.tmp).st_mtime_ns > before
     assert os.listdir(container.tmp) == []
+
+
+def test_as_openshift_runs_it(container: Container) -> None:
+    """A user id that nobody knows, in group 0, which may write what ``fix-permissions`` gave to it; HOME is ``/``."""
+    for parent, directories, files in os.walk(container.venv.root):
+        for path in (parent, *(os.path.join(parent, name) for name in (*directories, *files))):
+            os.chown(path, -1, 0, follow_symlinks=False)
+            if not os.path.islink(path):
+                os.chmod(path, os.stat(path).st_mode | 0o060)
+    copy_nginx(container)
+    nobody = replace(container.default, name="1000670000", uid=1000670000, gid=0, groups=(0,), home="/")
+    pod = replace(container, default=nobody)
+    installs(pod, HOME="/")
+    container.index.add(WheelSpec(name="kernel", version="1.0", files={"kernel.py": ""}, data={"data/share/k": ""}))
+    done = pod.bash("holdfast", "install", "kernel", HOME="/").returned(3)
+    assert done.stderr.splitlines()[-1].endswith(f"install -d -o 1000670000 {container.venv.root}/share")
 
 
 def test_what_is_satisfied_needs_nothing(container: Container) -> None:

@@ -7,6 +7,7 @@ or read-only the work goes to a hidden directory in the library; only when that 
 from __future__ import annotations
 
 import os
+import random
 import shlex
 import signal
 import subprocess
@@ -270,7 +271,7 @@ def test_data_files_that_would_need_the_root_are_refused_with_owner_path_and_com
     root = image.venv.root
     assert "Nothing was changed." in done.stderr
     assert f"{root}/etc and {root}/share cannot be made" in done.stderr
-    assert f"{root} may not be written by {image.user.name}: it belongs to root (drwxr-xr-x)" in done.stderr
+    assert f"{root} may not be written by {image.user.name}: it belongs to root and the group root " in done.stderr
     unchanged(before, root)
     assert ours(image.tmp) == []
 
@@ -300,6 +301,31 @@ def test_data_files_go_into_directories_that_the_user_may_write(image: Image) ->
         image.assert_clean(notebook=version)
     image.run("uninstall", "notebook").ok()
     unchanged(before, image.venv.root)
+
+
+def test_scripts_that_may_not_be_placed_are_refused_and_what_has_none_is_not(image: Image) -> None:
+    os.chown(image.venv.bin, 0, 0)
+    before = image.snapshot()
+    done = image.run("install", "app").returned(3)
+    assert "Nothing was changed." in done.stderr
+    assert f"{image.venv.bin} may not be written by {image.user.name}" in done.stderr
+    unchanged(before, image.venv.root)
+    image.run("install", "other").ok()
+    image.assert_clean(other="1.0")
+
+
+@pytest.mark.exhaustive
+def test_kills_at_any_moment_leave_nothing_behind_the_next_one(image: Image) -> None:
+    image.index.on("/files/*.whl", Delay(seconds=0.02))
+    image.run("install", "app==1.0").ok()
+    draw = random.Random(8)
+    for _ in range(40):
+        process = image.start("install", "--force-reinstall", draw.choice(["app==1.0", "app==2.0"]))
+        time.sleep(draw.uniform(0.05, 0.6))
+        process.kill()
+        process.communicate()
+    image.run("install", "app==1.0", "other").ok()
+    image.assert_clean(app="1.0", other="1.0")
 
 
 def test_two_at_once(image: Image) -> None:
