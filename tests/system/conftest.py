@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +12,5 @@ from tests.system.images import Podman, podman
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
     """Images in podman's overlay store: ``debian``, and ``tool`` with holdfast in it."""
-    home = tmp_path_factory.mktemp("images")
-    with podman(str(home), "overlay") as made:
+    with podman(str(tmp_path_factory.mktemp("images")), "overlay") as made:
         yield made
-    shutil.rmtree(home)

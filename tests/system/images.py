@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,8 +67,7 @@ class Podman:
             links: A directory that is ``/links`` in every ``RUN``; ``/wheelhouse`` has holdfast's own wheels.
             out: A directory that is ``/out``, and may be written.
         """
-        place = f"{self.home}/context-{tag}"
-        os.makedirs(place)
+        place = tempfile.mkdtemp(prefix=f"{tag}-", dir=self.home)
         for path, source in (context or {}).items():
             target = os.path.join(place, path)
             os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -99,19 +99,25 @@ def podman(home: str, driver: str) -> Iterator[Podman]:
     for word in ("podman", "tar"):
         if shutil.which(word) is None:
             pytest.skip(f"{word} is not here")
-    with private_mounts(seconds=3600) as mounts:
+    with removed(home), private_mounts(seconds=3600) as mounts:
         made = Podman(home=home, driver=driver, mounts=mounts)
         os.makedirs(f"{home}/tmp")
         make_wheelhouse(f"{home}/wheelhouse")
         info = made.run("info")
         if info.returncode != 0:
             pytest.skip(f"podman has no {driver} here: {info.stderr.strip()}")
-        try:
-            made.run("import", "-q", debian_tarball(home), "localhost/debian").ok()
-            made.build("tool", TOOL).ok()
-            yield made
-        finally:
-            mounts.run("sh", "-c", f"umount -l {home}/store/{driver} 2> /dev/null; rm -rf {home}/store")
+        made.run("import", "-q", debian_tarball(home), "localhost/debian").ok()
+        made.build("tool", TOOL).ok()
+        yield made
+
+
+@contextmanager
+def removed(home: str) -> Iterator[None]:
+    """Hundreds of megabytes are not kept as pytest keeps the directories of tests; the mounts are gone by then."""
+    try:
+        yield
+    finally:
+        shutil.rmtree(home)
 
 
 def debian_tarball(home: str) -> str:
@@ -145,12 +151,14 @@ def assert_only_records(
         new = _listed(root, site)
         files = {path for path in change.added if not os.path.isdir(os.path.join(root, path))}
         directories = set(change.added) - files
-    assert files == new - old
-    assert directories <= {parent for path in new for parent in _parents(path)}
+    assert files == new - old, f"not what RECORDs list: {sorted(files ^ (new - old))}"
+    idle = directories - {parent for path in new for parent in _parents(path)}
+    assert not idle, f"directories for nothing: {sorted(idle)}"
     with images.mounted(before) as root:
         gone = {path for path in change.removed if not os.path.isdir(os.path.join(root, path))}
-    assert gone == old - new
-    assert set(change.changed) <= old & new
+    assert gone == old - new, f"not what RECORDs listed: {sorted(gone ^ (old - new))}"
+    changed = set(change.changed) - (old & new)
+    assert not changed, f"changed: {sorted(changed)}"
 
 
 def _listed(root: str, site: str) -> set[str]:
