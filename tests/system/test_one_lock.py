@@ -110,6 +110,16 @@ def by_another_spelling_of_python(at: Place) -> Way:
     return Way(args=("--python", detour))
 
 
+def by_version(at: Place) -> Way:
+    """Of an environment that is first on the path."""
+    path = f"{at.venv.bin}{os.pathsep}{os.environ['PATH']}"
+    return Way(args=("--python", ".".join(map(str, at.venv.version))), env={"PATH": path})
+
+
+def by_conda(at: Place) -> Way:
+    return Way(env={"CONDA_PREFIX": at.venv.root})
+
+
 def by_directory(at: Place) -> Way:
     return Way(args=("--python", at.venv.root))
 
@@ -182,7 +192,9 @@ WAYS: tuple[Callable[[Place], Way], ...] = (
     by_variable,
     by_python,
     by_another_spelling_of_python,
+    by_version,
     by_directory,
+    by_conda,
     by_symlink,
     by_python_of_a_symlink,
     by_symlinked_dot_venv,
@@ -223,7 +235,15 @@ def holder(shared: Place) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__.removeprefix("by_"))
+FURTHER = {by_python, by_version, by_directory, by_python_of_a_symlink, by_prefix_of_a_symlink, by_target}
+"""Little is new in them beside the others."""
+
+
+@pytest.mark.parametrize(
+    "way",
+    [pytest.param(way, marks=pytest.mark.exhaustive if way in FURTHER else ()) for way in WAYS],
+    ids=lambda way: way.__name__.removeprefix("by_"),
+)
 def test_the_lock_that_one_holds_is_in_the_way_by_every_other_way(
     shared: Place, holder: subprocess.Popen[str], site: str, way: Callable[[Place], Way]
 ) -> None:
