@@ -10,8 +10,10 @@ import subprocess
 import pytest
 
 from tests.scenarios.world import World, told
+from tests.support.index import Index
 from tests.support.sandbox import Completed, command
-from tests.support.trees import snapshot
+from tests.support.trees import snapshot, unchanged
+from tests.support.users import People
 from tests.support.wheels import pkg
 
 SATISFIED = (
@@ -127,6 +129,54 @@ def test_what_is_satisfied_works_on_a_read_only_file_system(furnished: World, wo
     done = run_after(read_only(furnished.sandbox.root), furnished, *words).ok()
     assert "Read-only" not in done.stderr
     assert "warning" not in done.stderr
+
+
+@pytest.fixture
+def theirs(crowd: People, public: str, index: Index) -> str:
+    """A's environment with ``alpha``, and what nobody but him may use; the index is closed."""
+    index.add(pkg("alpha", requires=("beta",)), pkg("beta"))
+    for name, mode in (("home", 0o755), ("private", 0o700)):
+        os.mkdir(os.path.join(public, name), mode)
+        os.chown(os.path.join(public, name), crowd.a.uid, crowd.a.gid)
+    root = os.path.join(public, "home", "env")
+    crowd.a.holdfast("venv", "--python", crowd.interpreter.executable, root).ok()
+    crowd.a.holdfast("install", "--python", root, "alpha", env={"HOLDFAST_INDEX_URL": index.url}).ok()
+    with open(os.path.join(public, "requirements.txt"), "w", encoding="utf-8") as file:
+        file.write("alpha\nbeta<2\n")
+    index.close()
+    return root
+
+
+@pytest.mark.parametrize("mounted", ["writable", "read-only"])
+@pytest.mark.parametrize(
+    "names",
+    [(), ("HOME",), ("HOLDFAST_CACHE_DIR",), ("TMPDIR",), ("HOME", "HOLDFAST_CACHE_DIR", "TMPDIR")],
+    ids=lambda names: " ".join(names) or "nothing",
+)
+def test_what_is_satisfied_needs_nothing_of_another_user(
+    crowd: People, public: str, theirs: str, names: tuple[str, ...], mounted: str
+) -> None:
+    """No home, and an unwritable cache and TMPDIR, closed to him besides; and all of them at once."""
+    private = os.path.join(public, "private")
+    env = dict(crowd.c.env(VIRTUAL_ENV=theirs, **dict.fromkeys(names, None if names == ("HOME",) else private)))
+    prefix = read_only(public) if mounted == "read-only" else []
+    become = ["setpriv", f"--reuid={crowd.c.uid}", f"--regid={crowd.c.gid}", "--clear-groups"]
+    before = snapshot(public)
+    words = (
+        ("install", "alpha"),
+        ("install", "-r", "requirements.txt"),
+        ("uninstall", "nonesuch"),
+        ("check", "--files"),
+    )
+    for each in words if len(names) != 1 else words[:1]:
+        done = subprocess.run(
+            [*prefix, *become, f"{crowd.c.bin}/holdfast", *each],
+            env=env, cwd=public, capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "warning" not in done.stderr
+    unchanged(before, public)
 
 
 def test_what_is_not_satisfied_is_refused_on_a_read_only_file_system_before_it_is_fetched(furnished: World) -> None:

@@ -92,8 +92,21 @@ def _from_our_file(environ: Mapping[str, str], command: str) -> Layer:
             raise UsageError(f"{path}, named by HOLDFAST_CONFIG_FILE, does not exist.") from None
         return {}
     except OSError as error:
+        if not environ.get(f"{_PREFIX}CONFIG_FILE") and _is_out_of_reach(path):
+            return {}  # another user's home, as in a container that runs with --user
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
     return parse_our_file(content, path, command)
+
+
+def _is_out_of_reach(path: str) -> bool:
+    """Whether a directory on the way is closed to this user, so that nobody can say whether there is a file."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def parse_our_file(content: bytes, path: str, command: str) -> Layer:
