@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.areas import dead_owner, plant_transaction
 from tests.support.sandbox import Completed, Sandbox
 from tests.support.trees import snapshot
 
@@ -99,6 +100,20 @@ def test_what_the_path_means(sandbox: Sandbox, tmp_path: Path) -> None:
         assert [snapshot(root) for root in (sandbox.venv.root, str(directory))] == before
     said = sandbox.run("doctor", str(directory / "not" / "there")).ok().stdout
     assert said.startswith(f"{directory}/not/there does not exist; in its place {directory} is judged\n")
+    assert said.endswith(f"{directory}/not/there can be installed into.\n")
+
+
+def test_what_lies_in_the_parent_is_not_in_the_way_of_what_is_new(sandbox: Sandbox, tmp_path: Path) -> None:
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    (parent / ".holdfast.lock").write_text("squatted")
+    (parent / ".lock").write_text("")
+    plant_transaction(str(parent), dead_owner(), "journal")
+    found = sandbox.run("doctor", "--json", str(parent / "new")).ok().json
+    assert (found["remarks"], found["transactions"], found["schemes"]) == ([], [], [])
+    assert found["uv_lock"] == {"path": f"{parent}/new/.lock", "exists": False, "held": None}
+    assert found["work_area"] == {"path": f"{parent}/new", "place": "root"}
+    sandbox.run("doctor", str(parent)).returned(3)
 
 
 def test_the_target_that_install_would_take(sandbox: Sandbox, tmp_path: Path) -> None:

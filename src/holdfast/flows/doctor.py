@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 
 from holdfast import disk
 from holdfast.commit.checkup import check_journals
-from holdfast.envlock.checkup import LockCheck, check_lock, check_uv, try_flock
+from holdfast.envlock.checkup import check_lock, check_uv, try_flock
 from holdfast.errors import LockUnavailableError, TargetError
 from holdfast.events import Reporter
 from holdfast.flows.signals import Signals
-from holdfast.flows.subject import recovering, subject_of
+from holdfast.flows.subject import Subject, recovering, subject_of
 from holdfast.flows.world import facts_of
 from holdfast.model.diagnosis import (
     Diagnosis,
@@ -34,6 +34,7 @@ from holdfast.model.diagnosis import (
     Residue,
     SchemeWorth,
     Trials,
+    UvLock,
     WorkPlace,
 )
 from holdfast.model.owner import LockMode
@@ -74,48 +75,70 @@ def doctor(
     umask = _umask()
     with Signals() as signals:
         subject = subject_of(path, request, facts_of(cache_dir))
-        target = subject.target
-        recover, libraries = recovering(target), target.library_directories
-        if subject.missing:  # what a doctor left who was killed there: nobody else looks for it
-            sweep_beside(target.root)
-        barring = [remark for each in libraries for remark in check_place(target, each)]
-        seen = all(is_open(disk.nearest_directory(each)) for each in libraries)
-        locks = {each: check_lock(each, recover=recover) if seen else LockCheck() for each in libraries}
-        alive = [lock.alive for lock in locks.values() if lock.alive]
-        journals, interrupted = check_journals(target, holders=alive, recover=recover) if seen else ((), ())
-        others = tenants(target)
-        uv_lock, of_uv = check_uv(target.root, touch=not barring)
-        tried = _nothing(target) if barring else _try(target, lock.mode, shared, signals, reporter)
+        target, libraries = subject.target, subject.target.library_directories
+        barring = tuple(remark for each in libraries for remark in check_place(target, each))
+        met = _meet(subject, touch=not barring)
+        tried = _nothing(target) if barring else _try(subject, lock.mode, shared, signals, reporter)
     rights = {
         each: rights_of(disk.nearest_directory(each), umask=umask if subject.missing else None, sharing=shared)
         for each in libraries
     }
-    remarks = (
-        *subject.remarks,
-        *barring,
-        *(remark for found in locks.values() for remark in found.remarks),
-        *interrupted,
-        *_of_litter(others, recover),
-        *of_uv,
-        *tried.remarks,
-        *(remark for _, said in rights.values() for remark in said if not barring),
-    )
+    of_rights = tuple(remark for _, said in rights.values() for remark in said if not barring)
     return Diagnosis(
         asked=subject.asked,
         judged=target.root,
+        missing=subject.missing,
         kind=target.kind.value,
         lock_mode=tried.mode.value if tried.mode else None,
-        missing=subject.missing,
         umask=umask,
         directories=tuple(
-            _worth(each, rights[each][0], locks[each].holder, tried.trials.get(disk.realpath(each)))
+            _worth(each, rights[each][0], met.holders.get(each), tried.trials.get(disk.realpath(each)))
             for each in libraries
         ),
-        schemes=tried.schemes,
+        schemes=() if subject.missing else tried.schemes,
         work=tried.work,
+        uv_lock=met.uv_lock,
+        transactions=met.transactions,
+        remarks=tuple(dict.fromkeys((*subject.remarks, *barring, *met.remarks, *tried.remarks, *of_rights))),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Met:
+    """Who and what is there already. ``holders``: of the lock of each library directory, in words."""
+
+    uv_lock: UvLock
+    holders: Mapping[str, str | None] = field(default_factory=dict)
+    transactions: tuple[FoundTransaction, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+
+def _meet(subject: Subject, *, touch: bool) -> _Met:
+    """Look at locks and transactions. In what does not exist there are none; its parent's are not in the way.
+
+    Args:
+        subject: What is judged.
+        touch: This user may write there: uv's lock may be tried, and swept what a doctor left who was killed.
+    """
+    target = subject.target
+    if subject.asked is not None and subject.missing:
+        if touch:
+            sweep_beside(target.root)
+        return _Met(uv_lock=check_uv(subject.asked, touch=False)[0])
+    recover, libraries = recovering(target), target.library_directories
+    uv_lock, of_uv = check_uv(target.root, touch=touch)
+    if not all(is_open(disk.nearest_directory(each)) for each in libraries):
+        return _Met(uv_lock=uv_lock, remarks=of_uv)
+    locks = {each: check_lock(each, recover=recover) for each in libraries}
+    alive = frozenset(each.alive for each in locks.values() if each.alive)
+    journals, of_journals = check_journals(target, holders=alive, recover=recover)
+    others = tenants(target)
+    of_locks = tuple(remark for each in locks.values() for remark in each.remarks)
+    return _Met(
         uv_lock=uv_lock,
+        holders={path: each.holder for path, each in locks.items()},
         transactions=(*journals, *others),
-        remarks=tuple(dict.fromkeys(remarks)),
+        remarks=(*of_locks, *of_journals, *_of_litter(others, recover), *of_uv),
     )
 
 
@@ -134,8 +157,11 @@ def _nothing(target: Target) -> _Tried:
     return _Tried(schemes=check_schemes(target, None)[0])
 
 
-def _try(target: Target, mode: LockMode | None, shared: Sharing | None, signals: Signals, reporter: Reporter) -> _Tried:
+def _try(
+    subject: Subject, mode: LockMode | None, shared: Sharing | None, signals: Signals, reporter: Reporter
+) -> _Tried:
     """Make transaction directories and a work area, try everything in them, and take them away again."""
+    target = subject.target
     remarks: list[Remark] = []
     trials: dict[str, Trials] = {}
     modes: list[LockMode] = []
@@ -150,7 +176,7 @@ def _try(target: Target, mode: LockMode | None, shared: Sharing | None, signals:
                     remarks += (*of_locks, *of_entries)
             schemes, of_schemes = check_schemes(target, tx)
         with signals.shield(work_area(target, command=_COMMAND, sharing=shared, reporter=reporter)) as area:
-            work = (os.path.dirname(area), _place(target, os.path.dirname(area)))
+            work = _work(subject, os.path.dirname(area))
     except (LockUnavailableError, TargetError) as error:
         text = " ".join((error.cause, *error.details))
         stop = Remark(text=text, command=error.hint or f"ls -ld {target.scheme.purelib}", stops=True)
@@ -172,10 +198,10 @@ def _try(target: Target, mode: LockMode | None, shared: Sharing | None, signals:
     )
 
 
-def _place(target: Target, directory: str) -> WorkPlace:
-    if directory == target.root:
-        return WorkPlace.ROOT
-    return WorkPlace.LIBRARY if directory == target.scheme.purelib else WorkPlace.TEMPORARY
+def _work(subject: Subject, directory: str) -> tuple[str, WorkPlace]:
+    if directory == subject.target.root:
+        return subject.asked if subject.asked and subject.missing else directory, WorkPlace.ROOT
+    return directory, WorkPlace.LIBRARY if directory == subject.target.scheme.purelib else WorkPlace.TEMPORARY
 
 
 def _worth(path: str, rights: DirectoryRights, holder: str | None, trials: Trials | None) -> DirectoryWorth:

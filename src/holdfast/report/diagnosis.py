@@ -49,16 +49,10 @@ def diagnosis_lines(found: Diagnosis) -> tuple[str, ...]:
 def remark_lines(found: Diagnosis) -> tuple[str, ...]:
     """What is to be known and done, each with one thing to type, and the verdict."""
     lines: list[str] = []
-    for remark in (
-        *(each for each in found.remarks if each.stops),
-        *(each for each in found.remarks if not each.stops),
-    ):
+    for remark in sorted(found.remarks, key=lambda each: not each.stops):
         lines += [f"{'stops' if remark.stops else 'remark'}: {remark.text}", f"  Try: {remark.command}"]
-    lines.append(
-        f"Nothing can be installed into {found.judged} now."
-        if found.stopped
-        else f"{found.judged} can be installed into."
-    )
+    place = found.asked if found.asked and found.missing else found.judged
+    lines.append(f"Nothing can be installed into {place} now." if found.stopped else f"{place} can be installed into.")
     return tuple(map(printable, lines))
 
 
