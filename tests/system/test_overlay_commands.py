@@ -20,7 +20,7 @@ from tests.support.environments import verify_record
 from tests.support.mounts import Mounts, private_mounts
 from tests.support.sandbox import Completed, Sandbox, command
 from tests.support.trees import diff, snapshot
-from tests.support.wheels import build_wheel
+from tests.support.wheels import build_wheel, pkg
 
 ONES = ("install", "alpha==1.0", "beta==1.0", "--compile-bytecode")
 TWOS = ("install", "alpha==2.0", "beta==2.0", "--compile-bytecode")
@@ -104,6 +104,25 @@ def test_a_command_in_an_upper_layer_does_what_it_does_anywhere(image: Image, li
     assert not diff(snapshot(root), found)
     for each in FOREIGN:
         assert Path(seen, os.path.relpath(image.box.venv.site_packages, root), each).read_text() == "mine\n"
+
+
+def test_where_the_old_version_finds_no_room_above_everything_is_taken_back(image: Image, tmp_path: Path) -> None:
+    """A file of a lower layer is copied when it is moved, and the way back needs no room."""
+    build_wheel(pkg("big", files={f"big/{n}.bin": os.urandom(300_000) for n in range(8)}), image.wheels)
+    image.below("install", "big").ok()
+    small, root = tmp_path / "small", image.box.venv.root
+    small.mkdir()
+    image.mounts.tmpfs(str(small), "size=1m")
+    image.mounts.run("mkdir", f"{small}/up", f"{small}/work")
+    options = f"lowerdir={root},upperdir={small}/up,workdir={small}/work,redirect_dir=off"
+    image.mounts.run("umount", root)
+    image.mounts.run("mount", "-t", "overlay", "-o", options, "overlay", root)
+    seen = image.mounts.seen(root)
+    before = snapshot(seen)
+    done = image.above("uninstall", "-y", "big").returned(7)
+    assert "Everything was taken back" in done.stderr
+    assert "No space left on device" in done.stderr
+    assert not diff(before, snapshot(seen))
 
 
 def test_what_it_cost_is_said(image: Image) -> None:

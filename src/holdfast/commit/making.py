@@ -48,6 +48,9 @@ def make(name: str, dir_fd: int | None, *, like: os.stat_result | None = None) -
         model = like or (disk.stat(os.path.dirname(name)) if dir_fd is None else disk.fstat(dir_fd))
         with suppress(OSError):  # the group is a help to others; root_squash and user namespaces refuse it
             disk.fchown(fd, -1, model.st_gid)
+        if like is not None and like.st_uid != disk.fstat(fd).st_uid:
+            with suppress(OSError):  # only root may; what stands for somebody's directory stays his
+                disk.fchown(fd, like.st_uid, -1)
         disk.fchmod(fd, modes.S_IMODE(model.st_mode))
     finally:
         disk.close(fd)

@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+
 from holdfast import disk
 from holdfast.commit.making import Forge
 from tests.support.faulty_disk import FaultyDisk, Kill, points, recorded, stopped
@@ -51,3 +53,14 @@ def test_what_is_there_already_stays(tmp_path: Path) -> None:
         make(root)
     assert seen.made == []
     assert os.listdir(root / "to" / "package") == ["file"]
+
+
+def test_what_root_makes_for_somebody_is_his(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root gives directories away")
+    root = world(tmp_path)
+    os.chown(root / "model", 1234, 4321)
+    os.chmod(root / "model", 0o2775)
+    make(root)
+    status = (root / "to" / "package").stat()
+    assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (1234, 4321, 0o2775)
