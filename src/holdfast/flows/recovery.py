@@ -30,7 +30,11 @@ def locked(tx: Transaction, session: Session) -> Iterator[HeldLock]:
     signals = session.signals
     with signals.deferred():
         with acquire(tx, session.lock, session.reporter, interrupted=signals.check, sync=session.policy.fsync) as held:
-            yield held
+            try:
+                yield held
+            finally:
+                session.times.waited += held.waited
+                session.times.held += held.seconds
         sweep(tx.target, spare=frozenset({tx.id}))
 
 

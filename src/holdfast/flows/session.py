@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.events import Reporter
 from holdfast.flows.signals import Signals
 from holdfast.model.request import InstallPolicy, LockSettings
+
+
+@dataclass(slots=True, kw_only=True)
+class LockTimes:
+    """Seconds that a command waited for the lock and held it, in all: it may take it more than once."""
+
+    waited: float = 0.0
+    held: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +27,7 @@ class Session:
         command: Subcommand and requirement names, for the owner's record; no credentials.
         signals: When a signal may stop it.
         reporter: Hears of everything but the commit itself.
+        times: What the lock has cost so far.
     """
 
     policy: InstallPolicy
@@ -26,3 +35,4 @@ class Session:
     command: str
     signals: Signals
     reporter: Reporter
+    times: LockTimes = field(default_factory=LockTimes)

@@ -85,7 +85,8 @@ def carry_out(
             outcome = _commit(staged, plan, installed, tx, session)
             if isinstance(outcome, Committed):
                 session.signals.state = _IN_FORCE
-                outcome = replace(outcome, left=sweep(staged, tx, target))
+                waited, held = session.times.waited, session.times.held
+                outcome = replace(outcome, waited=waited, held=held, left=sweep(staged, tx, target))
     return outcome, stored
 
 

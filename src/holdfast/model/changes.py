@@ -202,8 +202,8 @@ class Committed:
     """The change is in force.
 
     Attributes:
-        waited: Seconds waited for the lock.
-        held: Seconds the lock was held; ``synced`` of them in fsync.
+        waited: Seconds waited for the lock (in a report: in all, each time that the command took it).
+        held: Seconds the lock was held, likewise; ``synced`` of them in fsync during the commit.
         carried: Files that were moved one by one, because the file system could not rename their directory.
         left: Paths that the sweep could not or may not delete.
         durable: False: the last sync failed; the change may not survive a power failure.
