@@ -1,0 +1,100 @@
+"""flock succeeds, but locks its own host only: two mounts of one file system in user space (issue 4, number 2).
+
+Two hosts, or two containers, each see the same directory at the same path through a mount of their own. The exclusion
+is the protocol's: that the lock is there, not that its file is locked.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.race.marker_scene import LEASE, Scene
+from tests.race.test_marker_paused import FENCED
+from tests.support.areas import bare_target
+from tests.support.fuse import HOST_ONLY, passthrough
+from tests.support.hosts import CONTAINER, HERE, Place, another_host
+
+WORKER = """
+import os, sys, time
+from holdfast.envlock import acquire
+from holdfast.model.request import LockSettings
+from tests.support.areas import Recorder, bare_target, begin
+
+root, count = sys.argv[1], int(sys.argv[2])
+target, number = bare_target(root, made=False), os.path.join(root, "number")
+for _ in range(count):
+    with begin(target) as tx, acquire(tx, LockSettings(timeout=60), Recorder(), sync=False):
+        with open(number) as file:
+            value = int(file.read()) + 1
+        time.sleep(0.001)
+        with open(number + ".new", "w") as file:
+            file.write(str(value))
+        os.rename(number + ".new", number)
+"""
+
+
+@contextmanager
+def two_mounts(root: Path, *, valid: float = 0.0) -> Iterator[tuple[str, tuple[tuple[str, str], ...]]]:
+    """The path of one mount, and what puts the other one there for somebody else."""
+    backing = root / "backing"
+    backing.mkdir()
+    with passthrough(str(backing), flock=HOST_ONLY, mounts=2, valid=valid) as (one, two):
+        yield one.path, ((two.path, one.path),)
+
+
+@pytest.mark.parametrize("count", [8, pytest.param(300, marks=pytest.mark.exhaustive)])
+def test_hosts_whose_locks_do_not_know_each_other_exclude_each_other(tmp_path: Path, count: int) -> None:
+    """A number that is read and written by processes of two containers and of another host loses nothing."""
+    with two_mounts(tmp_path) as (path, mounted):
+        root = Path(path, "race")
+        bare_target(str(root))
+        (root / "number").write_text("0")
+        other = Place(contained=True, mounted=mounted)
+        working = [
+            subprocess.Popen(
+                place.wrap([sys.executable, "-c", WORKER, str(root), str(count)]),
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+                stderr=subprocess.PIPE,
+            )
+            for place in (CONTAINER, CONTAINER, other, another_host(mounted=mounted))
+        ]
+        for process in working:
+            _, errors = process.communicate(timeout=600)
+            assert process.returncode == 0, errors.decode()
+        assert (root / "number").read_text() == str(len(working) * count)
+        assert os.listdir(root / "lib") == []
+        print(f"\n{len(working) * count} acquisitions by {len(working)} hosts and containers")  # noqa: T201 - the count
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("valid", [0.0, 1.0], ids=["fresh", "cached"])
+def test_that_a_lock_is_free_on_another_mount_proves_nothing(tmp_path: Path, valid: float) -> None:
+    """Its holder lives, in another container of the same boot. He is waited for; past his lease he is fenced.
+
+    ``cached``: the kernel believes for a second what it knows of names, as with network file systems.
+    """
+    with two_mounts(tmp_path, valid=valid) as (path, mounted):
+        scene = Scene(f"{path}/scene")
+        other = Place(contained=True, mounted=mounted)
+        for point in scene.until_he_has_committed()[:-1:6]:
+            scene.fresh()
+            with scene.start(place=HERE, mode="flock", stop=point) as holder:
+                assert holder.is_stopped()
+                before = scene.files()
+                scene.run("recover", "--lock-timeout=1", lease=1000, place=other).returned(6)
+                assert scene.files() == before
+                scene.run("recover", lease=LEASE, place=other).ok()
+                taken = scene.files()
+                holder.go_on()
+                assert FENCED in holder.end().returned(8).stderr
+                assert scene.files() == taken
+            time.sleep(2 * valid)
+            scene.assert_settled(scene.old)
