@@ -166,6 +166,12 @@ def _attempted(path: str, owner: OwnerRecord | None, held: HeldLock, work: Calla
             f"{error.filename}: this user may not take back the interrupted transaction{who} in {path}.",
             hint="Let that user, or root, run: holdfast recover",
         ) from error
+    except RecursionError as error:
+        raise InterruptedTransactionError(
+            f"What lies in {path} is nested too deeply to be ours, and cannot be taken back.",
+            hint=f"Look who made it, and remove it if it is not yours: ls -laR {path}",
+            state="It was left alone.",
+        ) from error
     except OSError as error:
         if error.errno in _LOST:
             held.check()

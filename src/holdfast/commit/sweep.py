@@ -39,6 +39,8 @@ def sweep(staged: StagedChangeSet, tx: Transaction, target: Target) -> tuple[str
         return ()  # somebody took us for dead after the change was in force, and sweeps for us
     except OSError as error:
         left.append(f"{error.filename}: {error.strerror}")
+    except RecursionError:
+        left.append(f"{tx.directories[0].path}: something in it is nested too deeply")
     return tuple(left)
 
 
