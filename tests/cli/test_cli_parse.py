@@ -25,6 +25,10 @@ def values(*words: str) -> dict[str, object]:
         (["-qU"], {"quiet": 1, "upgrade": True}),
         (["-tDIR"], {"target": "DIR"}),
         (["-t", "DIR"], {"target": "DIR"}),
+        (["--shared"], {"shared": "1"}),
+        (["--shared=team"], {"shared": "team"}),
+        (["--shared", "team"], {"shared": "1"}),  # the next word is an argument
+        (["-U", "--shared", "--target", "DIR"], {"upgrade": True, "shared": "1", "target": "DIR"}),
         (["-Ut", "DIR"], {"upgrade": True, "target": "DIR"}),
         (["--target=DIR"], {"target": "DIR"}),
         (["--target", "--odd"], {"target": "--odd"}),
