@@ -12,7 +12,7 @@ from holdfast.disk import calls
 from holdfast.events import SILENT
 from holdfast.flows.doctor import doctor
 from holdfast.model.diagnosis import Diagnosis
-from holdfast.model.request import LockSettings
+from holdfast.model.request import InstallPolicy, LockSettings
 from holdfast.model.target import TargetRequest
 from tests.support.areas import dead_owner, living_owner, plant_lock, plant_transaction
 from tests.support.sandbox import Sandbox
@@ -35,7 +35,7 @@ class NotYours(calls.Calls):
 
 
 def judged(path: str, cwd: str) -> Diagnosis:
-    return doctor(path, TargetRequest(cwd=cwd), LockSettings(), SILENT, cache_dir=None)
+    return doctor(path, TargetRequest(cwd=cwd), LockSettings(), SILENT, policy=InstallPolicy(), cache_dir=None)
 
 
 @pytest.mark.parametrize("kind", ["environment", "directory", "missing"])

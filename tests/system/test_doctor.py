@@ -58,6 +58,8 @@ def test_the_same_as_json_with_every_key_in_the_reference(sandbox: Sandbox) -> N
     assert directory["path"] == sandbox.venv.site_packages
     assert directory["bytes"] > 0
     assert found["work_area"] == {"path": sandbox.venv.root, "place": "root"}
+    assert found["link_mode"] == "hardlink"
+    assert sandbox.run("doctor", "--json", "--no-cache").ok().json["link_mode"] == "hardlink"  # from the work area
     assert found["uv_lock"] == {"path": f"{sandbox.venv.root}/.lock", "exists": False, "held": None}
     assert {name: trial["answer"] for name, trial in directory["trials"].items() if trial} == {
         **dict.fromkeys(("flock", "link", "rename", "onto_empty", "exchange", "group"), "works"),

@@ -92,6 +92,13 @@ def test_tmpfs(place: Place) -> None:
     assert (directory["filesystem"], directory["bytes"], directory["inodes"]) == ("tmpfs", MIB, 99)
     assert "rw" in directory["options"]
     assert (answers(found), found["remarks"]) == (ALL, [])
+    assert found["link_mode"] == "copy"  # the cache lies elsewhere
+    refused = place.run("doctor", "--json", "--link-mode=hardlink", place.path).returned(3).json
+    (stop,) = refused["remarks"]
+    wheel = build_wheel(pkg("alpha"), place.spare)
+    line = ("install", "--json", "--link-mode=hardlink", "--no-index", "--target", place.path, wheel)
+    failed = place.run(*line).returned(3).json["error"]
+    assert (stop["text"], stop["command"], stop["stops"]) == (failed["cause"], failed["hint"], True)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from holdfast.commit.checkup import check_journals
 from holdfast.envlock.checkup import check_lock, check_uv, try_flock
 from holdfast.errors import LockUnavailableError, TargetError
 from holdfast.events import Reporter
+from holdfast.flows.session import Session
 from holdfast.flows.signals import Signals
 from holdfast.flows.subject import Subject, recovering, subject_of
 from holdfast.flows.world import facts_of
@@ -38,14 +39,14 @@ from holdfast.model.diagnosis import (
     WorkPlace,
 )
 from holdfast.model.owner import LockMode
-from holdfast.model.request import LockSettings
-from holdfast.model.rights import Sharing
+from holdfast.model.request import InstallPolicy, LinkMode, LockSettings
 from holdfast.model.target import Target, TargetRequest
 from holdfast.stage.area import transaction
-from holdfast.stage.checkup import check_place, check_schemes, is_open, rights_of, try_entries
+from holdfast.stage.checkup import check_place, check_schemes, is_open, rights_of, try_bringing, try_entries
 from holdfast.stage.litter import sweep_beside
 from holdfast.stage.tenants import tenants
 from holdfast.stage.workarea import work_area
+from holdfast.store.facts import StoredFacts
 
 _COMMAND = "doctor"
 
@@ -56,7 +57,7 @@ def doctor(
     lock: LockSettings,
     reporter: Reporter,
     *,
-    shared: Sharing | None = None,
+    policy: InstallPolicy,
     cache_dir: str | None,
 ) -> Diagnosis:
     """Judge a directory.
@@ -64,9 +65,9 @@ def doctor(
     Args:
         path: An environment, a directory, a file in one, or what does not exist yet; None: what ``request`` names.
         request: How ``install`` would choose its target.
-        lock: The mode that an installation would be told.
+        lock: What an installation would be told of the lock.
         reporter: Hears of what could not be removed again.
-        shared: What it would be asked for with ``--shared``.
+        policy: What it would be told of links and of sharing.
         cache_dir: Where facts of interpreters are remembered; None: nowhere.
 
     Raises:
@@ -78,9 +79,10 @@ def doctor(
         target, libraries = subject.target, subject.target.library_directories
         barring = tuple(remark for each in libraries for remark in check_place(target, each))
         met = _meet(subject, touch=not barring)
-        tried = _nothing(target) if barring else _try(subject, lock.mode, shared, signals, reporter)
+        session = Session(policy=policy, lock=lock, command=_COMMAND, signals=signals, reporter=reporter)
+        tried = _nothing(target) if barring else _try(subject, session, cache_dir)
     rights = {
-        each: rights_of(disk.nearest_directory(each), umask=umask if subject.missing else None, sharing=shared)
+        each: rights_of(disk.nearest_directory(each), umask=umask if subject.missing else None, sharing=policy.shared)
         for each in libraries
     }
     of_rights = tuple(remark for _, said in rights.values() for remark in said if not barring)
@@ -90,6 +92,7 @@ def doctor(
         missing=subject.missing,
         kind=target.kind.value,
         lock_mode=tried.mode.value if tried.mode else None,
+        link_mode=tried.link_mode.value if tried.link_mode else None,
         umask=umask,
         directories=tuple(
             _worth(each, rights[each][0], met.holders.get(each), tried.trials.get(disk.realpath(each)))
@@ -148,6 +151,7 @@ class _Tried:
 
     schemes: tuple[SchemeWorth, ...]
     mode: LockMode | None = None
+    link_mode: LinkMode | None = None
     trials: Mapping[str, Trials] = field(default_factory=dict)
     work: tuple[str, WorkPlace] | None = None
     remarks: tuple[Remark, ...] = ()
@@ -157,26 +161,28 @@ def _nothing(target: Target) -> _Tried:
     return _Tried(schemes=check_schemes(target, None)[0])
 
 
-def _try(
-    subject: Subject, mode: LockMode | None, shared: Sharing | None, signals: Signals, reporter: Reporter
-) -> _Tried:
+def _try(subject: Subject, session: Session, cache_dir: str | None) -> _Tried:
     """Make transaction directories and a work area, try everything in them, and take them away again."""
-    target = subject.target
+    target, policy, shield = subject.target, session.policy, session.signals.shield
+    command, shared, reporter = session.command, policy.shared, session.reporter
+    sample = StoredFacts(cache_dir).sample() if cache_dir else None
     remarks: list[Remark] = []
     trials: dict[str, Trials] = {}
     modes: list[LockMode] = []
     try:
-        begun = transaction(target, mode=mode, command=_COMMAND, sharing=shared, reporter=reporter)
-        with signals.shield(begun) as tx:
+        wide = work_area(target, command=command, sharing=shared, reporter=reporter)
+        begun = transaction(target, mode=session.lock.mode, command=command, sharing=shared, reporter=reporter)
+        with shield(wide) as area, shield(begun) as tx:
             for directory in tx.directories:
                 if directory.locked:
-                    wanted, flock, of_locks = try_flock(directory, mode)
+                    wanted, flock, of_locks = try_flock(directory, session.lock.mode)
                     modes.append(wanted)
                     trials[directory.parent], of_entries = try_entries(directory, flock, sharing=shared)
                     remarks += (*of_locks, *of_entries)
             schemes, of_schemes = check_schemes(target, tx)
-        with signals.shield(work_area(target, command=_COMMAND, sharing=shared, reporter=reporter)) as area:
             work = _work(subject, os.path.dirname(area))
+            first = tx.directories[0]
+            link_mode = try_bringing(first, sample, work=area, mode=policy.link_mode, sharing=shared)
     except (LockUnavailableError, TargetError) as error:
         text = " ".join((error.cause, *error.details))
         stop = Remark(text=text, command=error.hint or f"ls -ld {target.scheme.purelib}", stops=True)
@@ -192,6 +198,7 @@ def _try(
     return _Tried(
         schemes=schemes,
         mode=LockMode.MARKER if marked else modes[0],
+        link_mode=link_mode,
         trials=trials,
         work=work,
         remarks=(*remarks, *of_schemes),

@@ -187,6 +187,7 @@ class Diagnosis:
         missing: What was asked about does not exist: new entries get the rights of what would be made for it.
         kind: Of the target, as in a report.
         lock_mode: What an installation would lock with; None: not known, because nothing was tried.
+        link_mode: How its files would come from the cache (without one: from the work area); None as above.
         umask: Of this process.
         work: Where downloads are unpacked, and which place it is; None: there is none, or nothing was tried.
     """
@@ -196,6 +197,7 @@ class Diagnosis:
     missing: bool
     kind: str
     lock_mode: str | None
+    link_mode: str | None
     umask: int
     directories: tuple[DirectoryWorth, ...]
     schemes: tuple[SchemeWorth, ...]

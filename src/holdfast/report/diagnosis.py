@@ -104,6 +104,8 @@ def _of_trials(trials: Trials, lock_mode: str | None) -> Iterator[str]:
 def _of_environment(found: Diagnosis) -> Iterator[str]:
     if found.work is not None:
         yield _row("work area", f"{found.work[0]} ({_PLACES[found.work[1]]})")
+    if found.link_mode is not None:
+        yield _row("files come by", found.link_mode)
     if found.uv_lock.exists:
         held = {True: "held", False: "free", None: "there"}[found.uv_lock.held]
         yield _row("uv's lock", f"{found.uv_lock.path}: {held}")

@@ -20,6 +20,7 @@ def diagnosis_json(found: Diagnosis) -> Json:
         "missing": found.missing,
         "kind": found.kind,
         "lock_mode": found.lock_mode,
+        "link_mode": found.link_mode,
         "umask": f"{found.umask:04o}",
         "directories": [_directory(each) for each in found.directories],
         "schemes": [asdict(each) for each in found.schemes],

@@ -23,11 +23,14 @@ from holdfast import disk
 from holdfast.disk.mounts import moves_lower_directories
 from holdfast.disk.reading import has_acl
 from holdfast.errors import TargetError
+from holdfast.model.composed import FromStore
 from holdfast.model.diagnosis import WORKS, Answer, DirectoryRights, Remark, SchemeWorth, Trial, Trials, refused
+from holdfast.model.request import LinkMode
 from holdfast.model.rights import Rights, Sharing, is_shared, mirror, new_root
 from holdfast.model.target import SchemeKey, Target
 from holdfast.model.transaction import LOCK_NAME, Transaction, TransactionDirectory, is_transaction_name
 from holdfast.stage import rights
+from holdfast.stage.link import Linker
 from holdfast.stage.people import group_name, user_name
 from holdfast.stage.writable import check_writable
 
@@ -190,6 +193,35 @@ def try_entries(
         lower_layer=_lower_layer(directory),
     )
     return found, tuple(_remarks_on_trials(directory.parent, found, given))
+
+
+def try_bringing(
+    directory: TransactionDirectory, sample: str | None, *, work: str, mode: LinkMode, sharing: Sharing | None
+) -> LinkMode:
+    """Bring a file into a transaction directory as an installation brings its files.
+
+    Args:
+        directory: Of this process.
+        sample: A file of the cache; None: there is none, so one is made in the work area.
+        work: The work area.
+        mode: What is asked for with ``--link-mode``.
+        sharing: What is asked for with ``--shared``.
+
+    Returns:
+        The way that was taken.
+
+    Raises:
+        TargetError: That mode does not work there.
+        OSError: Nothing can be made there.
+    """
+    source = FromStore(path=sample or os.path.join(work, "file"), lasting=sample is not None)
+    if sample is None:
+        disk.write_new(source.path, bytes(_BLOCK))
+    fd = disk.open_dir(os.path.join(directory.path, "new"))
+    try:
+        return Linker(mode, fd).bring(source, "brought", rights.inside(directory.parent, sharing), executable=False)
+    finally:
+        disk.close(fd)
 
 
 def _remarks_on_trials(parent: str, found: Trials, given: Rights) -> list[Remark]:

@@ -48,7 +48,7 @@ class Linker:
         self._reflink = mode in {LinkMode.AUTO, LinkMode.REFLINK}
         self.unshared = False
 
-    def bring(self, source: FromStore, name: str, given: Rights, *, executable: bool) -> None:
+    def bring(self, source: FromStore, name: str, given: Rights, *, executable: bool) -> LinkMode:
         """Make ``name`` from a file of the store.
 
         Args:
@@ -57,13 +57,16 @@ class Linker:
             given: The rights that it gets.
             executable: Whether those of a program.
 
+        Returns:
+            The way that was taken.
+
         Raises:
             TargetError: The mode that was asked for does not work here.
             OSError: The file is gone, or nothing can be written.
         """
         if self._hardlink and self._may_link(source, given, executable=executable):
             if self._link(source.path, name):
-                return
+                return LinkMode.HARDLINK
         elif self._mode is LinkMode.HARDLINK:
             raise _refused(self._mode, "the file would get the store's owner and rights in place of the target's")
         match self._mode:
@@ -71,8 +74,10 @@ class Linker:
                 if not source.lasting:
                     raise _refused(self._mode, "the file is not in the cache, so the link would lead nowhere")
                 disk.symlink(source.path, name, dir_fd=self._directory)
+                return LinkMode.SYMLINK
             case LinkMode.AUTO | LinkMode.HARDLINK | LinkMode.REFLINK | LinkMode.COPY:
-                self._copy(source, name, given, executable=executable)
+                shares = self._copy(source, name, given, executable=executable)
+                return LinkMode.REFLINK if shares else LinkMode.COPY
             case _:
                 assert_never(self._mode)
 
@@ -96,12 +101,14 @@ class Linker:
             return False
         return True
 
-    def _copy(self, source: FromStore, name: str, given: Rights, *, executable: bool) -> None:
+    def _copy(self, source: FromStore, name: str, given: Rights, *, executable: bool) -> bool:
+        """Copy; whether the copy shares the original's blocks."""
         original = disk.open_regular(source.path)
         try:
             copy = disk.open_new(name, dir_fd=self._directory)
             try:
-                if not (self._reflink and self._clone(original, copy)):
+                shares = self._reflink and self._clone(original, copy)
+                if not shares:
                     disk.copy(original, copy)
                 if not disk.give_rights(copy, given.mode(executable=executable), given.gid):
                     self.unshared = True
@@ -111,6 +118,7 @@ class Linker:
                 disk.close(copy)
         finally:
             disk.close(original)
+        return shares
 
     def _clone(self, original: int, copy: int) -> bool:
         try:

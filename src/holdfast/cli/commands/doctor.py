@@ -5,9 +5,10 @@ from __future__ import annotations
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.inspection import HOW, WHERE
 from holdfast.cli.parse import CommandLineError
-from holdfast.config.table import SHARED, TARGET, TRANSACTION
+from holdfast.config.table import PLACING, SHARED, TARGET, TRANSACTION
 
 _LOCK = tuple(setting for setting in TRANSACTION if setting.name == "lock-mode")
+_LINK = tuple(setting for setting in PLACING if setting.name == "link-mode")
 _STOPPED = 3
 
 
@@ -23,6 +24,7 @@ def run(invocation: Invocation) -> int:
     from holdfast.config.requests import cache_directory, lock_settings, target_request  # noqa: PLC0415
     from holdfast.config.sharing import sharing  # noqa: PLC0415
     from holdfast.flows.doctor import doctor  # noqa: PLC0415
+    from holdfast.model.request import InstallPolicy, LinkMode  # noqa: PLC0415
 
     settings, environ = invocation.settings, invocation.environ
     with make_reporter(invocation) as reporter:
@@ -31,7 +33,7 @@ def run(invocation: Invocation) -> int:
             target_request(settings, environ=environ, cwd=invocation.cwd),
             lock_settings(settings),
             reporter,
-            shared=sharing(settings),
+            policy=InstallPolicy(link_mode=LinkMode(settings.text("link-mode") or ""), shared=sharing(settings)),
             cache_dir=cache_directory(settings, environ),
         )
     if invocation.parsed.flag("json"):
@@ -53,6 +55,6 @@ Say what a directory is worth for an installation, before it hurts: locks, right
 PATH is an environment, a directory, or what does not exist yet (default: what install would take).
 Exit code 3 when something would stop an installation there.
 """,
-    groups=(("Target", TARGET), ("Lock", (*SHARED, *_LOCK)), HOW),
+    groups=(("Target", TARGET), ("As it would be asked for", (*_LOCK, *_LINK, *SHARED)), HOW),
     run=run,
 )
