@@ -208,7 +208,6 @@ def test_what_is_planted_in_a_transaction_directory_is_not_gone_through(scene: S
     plant(kind, f"{path}/{name}", scene)
     if kind != "hard link":
         scene.give()
-    before = time.monotonic()
     first = scene.run("recover")
     again = scene.install()
     assert {first.returncode, again.returncode} <= {0, 8}
