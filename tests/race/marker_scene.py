@@ -96,7 +96,7 @@ class Scene:
         self, *, place: Place, mode: str = "marker", stop: Point | None = None, skew: float = 0.0, slowly: float = 0.0
     ) -> Holder:
         """The command, traced."""
-        line = (*self.arguments(COMMANDS[self.command]), f"--lock-mode={mode}")
+        line = (*self.arguments(COMMANDS[self.command]), f"--lock-mode={mode}", "-q")  # no progress by the clock
         return Holder(
             hasty(*line, seconds=LEASE, refresh=0.2, skew=skew),
             place=place,
