@@ -60,8 +60,11 @@ class Builder:
         self._make_root(path, os.path.dirname(path))
 
     def make_beside(self, path: str, parent: str) -> None:
-        """Make a directory for the time of the making, with the rights of the one in which it will be seen."""
-        self._make(path, self._inside(parent))
+        """Make a directory for the time of the making, as the one in which it will be seen.
+
+        What is made there gets the same group from the system as it would get outside.
+        """
+        self._make(path, mirror(disk.stat(parent), uid=os.geteuid(), gid=os.getegid()))
 
     def _make_root(self, path: str, parent: str, *, like: str | None = None) -> None:
         above, model = disk.stat(parent), disk.stat(like) if like else None
