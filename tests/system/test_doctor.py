@@ -15,6 +15,7 @@ import pytest
 from tests.support.areas import dead_owner, plant_transaction
 from tests.support.sandbox import Completed, Sandbox
 from tests.support.trees import snapshot
+from tests.support.wheels import build_wheel, pkg
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "doctor-schema.md"
 
@@ -167,8 +168,6 @@ def test_what_new_files_get_is_what_they_get(
     sandbox: Sandbox, tmp_path: Path, mode: int, umask: int, expected: Mapping[str, Any]
 ) -> None:
     """Whatever the umask; and an installation gives just that."""
-    from tests.support.wheels import build_wheel, pkg  # noqa: PLC0415 - for this test alone
-
     lib = tmp_path / "lib"
     lib.mkdir()
     lib.chmod(mode)
@@ -184,6 +183,25 @@ def test_what_new_files_get_is_what_they_get(
     assert found["umask"] == f"{umask:04o}"
     assert f"{(lib / 'alpha').stat().st_mode & 0o7777:04o}" == rights["new_directory"]
     assert f"{(lib / 'alpha' / '__init__.py').stat().st_mode & 0o7777:04o}" == rights["new_file"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077], ids=oct)
+@pytest.mark.parametrize("mode", [0o755, 0o2755, 0o775], ids=oct)
+def test_what_new_files_get_in_what_is_not_there_yet(sandbox: Sandbox, tmp_path: Path, mode: int, umask: int) -> None:
+    """The rights of the directory that an installation makes, which the umask decides."""
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    parent.chmod(mode)
+    new = parent / "new"
+    wheel = build_wheel(pkg("alpha"), sandbox.cwd)
+    before = os.umask(umask)
+    try:
+        rights = sandbox.run("doctor", "--json", str(new)).ok().json["directories"][0]["rights"]
+        sandbox.run("install", "--target", str(new), "--no-index", "--link-mode=copy", wheel).ok()
+    finally:
+        os.umask(before)
+    found = [f"{path.stat().st_mode & 0o7777:04o}" for path in (new / "alpha" / "__init__.py", new / "alpha")]
+    assert [rights["new_file"], rights["new_directory"]] == found
 
 
 def test_rights_that_will_hurt_are_remarked_on(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -203,7 +221,6 @@ def test_rights_that_will_hurt_are_remarked_on(sandbox: Sandbox, tmp_path: Path)
 
 def test_no_other_command_imports_it(sandbox: Sandbox) -> None:
     from tests.architecture.test_start_up import imported_by  # noqa: PLC0415 - for this test alone
-    from tests.support.wheels import build_wheel, pkg  # noqa: PLC0415 - as above
 
     sandbox.venv  # noqa: B018 - made when it is looked at
     own = {

@@ -134,6 +134,28 @@ def test_the_journal_of_a_killed_installation(sandbox: Sandbox, mode: tuple[str,
     assert (found["transactions"], found["remarks"]) == ([], [])
 
 
+@pytest.mark.parametrize("rounds", [4, pytest.param(20, marks=pytest.mark.exhaustive)])
+def test_who_is_at_work_is_neither_interrupted_nor_disturbed(sandbox: Sandbox, rounds: int) -> None:
+    """While others install and uninstall; uv was there."""
+    with open(os.path.join(sandbox.venv.root, ".lock"), "w", encoding="utf-8"):
+        pass
+    wheel = build_wheel(pkg("alpha"), sandbox.cwd)
+    others = [
+        sandbox.start(*line)
+        for _ in range(rounds)
+        for line in (("install", "--no-index", wheel), ("uninstall", "alpha"))
+    ]
+    try:
+        while any(other.poll() is None for other in others):
+            found = sandbox.run("doctor", "--json").ok().json
+            assert {each["residue"] for each in found["transactions"]} <= {"working"}
+            assert not [remark for remark in found["remarks"] if "lock" not in remark["command"] + remark["text"]]
+    finally:
+        ended = [other.communicate()[1] for other in others]
+    assert [other.returncode for other in others] == [0] * len(others), ended
+    assert asked(sandbox)[0]["transactions"] == []
+
+
 def test_a_journal_that_is_not_understood_stops_everybody(sandbox: Sandbox) -> None:
     path = plant_transaction(sandbox.venv.site_packages, dead_owner(), "journal")
     found, text = asked(sandbox, code=3)

@@ -12,34 +12,38 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import assert_never
 
 from holdfast import disk
 from holdfast.commit.journal import read_journal
-from holdfast.commit.recover import FoundJournal, find_journals
-from holdfast.commit.rooms import NEW, OLD
+from holdfast.commit.recover import FoundJournal
+from holdfast.commit.rooms import JOURNAL, NEW, OLD
 from holdfast.errors import InterruptedTransactionError
 from holdfast.model.diagnosis import FoundTransaction, Remark, Residue, owner_words
 from holdfast.model.owner import LockMode, Verdict
-from holdfast.model.target import Target
+from holdfast.model.transaction import TAKEN_NAME
 
 
 def check_journals(
-    target: Target, *, holders: Collection[str], recover: str
+    journals: Iterable[FoundJournal], *, holders: Collection[str], recover: str
 ) -> tuple[tuple[FoundTransaction, ...], tuple[Remark, ...]]:
-    """Every transaction in the library directories that has a journal.
+    """What the journals are that were found before it was looked who holds the lock.
+
+    In this order nobody at work is taken for dead: the lock is given back after the journal is gone.
 
     Args:
-        target: Which environment.
-        holders: The ids that hold its lock now, by processes that may live.
-        recover: The command that brings them to an end.
+        journals: Found in an environment's library directories.
+        holders: The ids that hold its lock, seen after that, of processes that may live.
+        recover: The command that brings interrupted transactions to an end.
 
     Returns:
         What was found, and what is to be said of it.
     """
     found, said = [], []
-    for journal in find_journals(target):
+    for journal in journals:
+        if not any(_lies(journal.path, name) for name in (JOURNAL, TAKEN_NAME)):
+            continue
         at_work = _may_be_at_work(journal, holders)
         residue = Residue.WORKING if at_work else Residue.INTERRUPTED
         found.append(FoundTransaction(path=journal.path, residue=residue, owner=owner_words(journal.owner)))
@@ -77,6 +81,13 @@ def _remark(journal: FoundJournal, recover: str) -> Remark:
         command=f"sudo {recover}",
         stops=True,
     )
+
+
+def _lies(path: str, name: str) -> bool:
+    try:
+        return disk.lexists(os.path.join(path, name))
+    except OSError:  # not for us to see: whoever recovers will say so
+        return True
 
 
 def _may_take(path: str) -> bool:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 from holdfast import disk
 from holdfast.commit.checkup import check_journals
+from holdfast.commit.recover import find_journals
 from holdfast.envlock.checkup import check_lock, check_uv, try_flock
 from holdfast.errors import LockUnavailableError, TargetError
 from holdfast.events import Reporter
@@ -132,15 +133,16 @@ def _meet(subject: Subject, *, touch: bool) -> _Met:
     uv_lock, of_uv = check_uv(target.root, touch=touch)
     if not all(is_open(disk.nearest_directory(each)) for each in libraries):
         return _Met(uv_lock=uv_lock, remarks=of_uv)
+    journals = find_journals(target)  # before the lock: see `check_journals`
     locks = {each: check_lock(each, recover=recover) for each in libraries}
     alive = frozenset(each.alive for each in locks.values() if each.alive)
-    journals, of_journals = check_journals(target, holders=alive, recover=recover)
+    interrupted, of_journals = check_journals(journals, holders=alive, recover=recover)
     others = tenants(target)
     of_locks = tuple(remark for each in locks.values() for remark in each.remarks)
     return _Met(
         uv_lock=uv_lock,
         holders={path: each.holder for path, each in locks.items()},
-        transactions=(*journals, *others),
+        transactions=(*interrupted, *others),
         remarks=(*of_locks, *of_journals, *_of_litter(others, recover), *of_uv),
     )
 
