@@ -19,12 +19,16 @@ import os, signal, sys
 from holdfast.disk import calls
 from holdfast.flows.venv import create_venv
 
+lower = sys.argv[1] if sys.argv[3:] == ["lower"] else None
+
 class Deadly(calls.Calls):
     left = int(sys.argv[2])
 
     def rename(self, *args, **kwargs):
         if Deadly.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+        if args[0] == lower:
+            raise OSError(18, "a lower layer of an overlay")
         Deadly.left -= 1
         os.rename(*args, **kwargs)
 
@@ -32,7 +36,7 @@ class Deadly(calls.Calls):
         self.rename(*args, **kwargs)
 
     def rename_exchange(self, *args, **kwargs):
-        if len(sys.argv) > 3:
+        if lower or len(sys.argv) > 3:
             raise OSError(22, "no such call")
         if Deadly.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -109,6 +113,19 @@ def test_killed_while_one_is_cleared_by_two_renames(number: int, tmp_path: Path)
         make(path)
     assert (path / "mark").read_text() == "old"
     assert os.listdir(tmp_path) == ["v"]
+
+
+@pytest.mark.parametrize("number", [0, 1, 4, pytest.param(7, marks=pytest.mark.exhaustive)])
+def test_killed_while_one_of_a_lower_layer_is_cleared(number: int, tmp_path: Path) -> None:
+    """Half of it lies beside: the next command brings it back."""
+    path = tmp_path / "v"
+    make(path)
+    (path / "lib" / "mark").write_text("old")
+    before = sorted(os.walk(path))
+    killed_before_rename(number, path, "lower")
+    make(tmp_path / "other")
+    assert sorted(os.listdir(tmp_path)) == ["other", "v"]
+    assert sorted(os.walk(path)) == before
 
 
 def test_what_a_living_process_makes_beside_stays(tmp_path: Path) -> None:

@@ -141,3 +141,18 @@ def test_up_and_down_in_one_layer(image: Image) -> None:
         assert verify_record(image.mounts.seen(image.box.venv.site_packages)) == ()
     names = os.listdir(image.mounts.seen(image.box.venv.site_packages))
     assert [name for name in names if name.startswith(".holdfast")] == []
+
+
+def test_an_environment_of_a_lower_layer_is_cleared(image: Image, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    env = place / "env"
+    image.below("venv", str(env)).ok()
+    bare = snapshot(str(env))
+    image.below("install", "--python", str(env / "bin/python"), "alpha==1.0").ok()
+    image.mounts.run("mkdir", f"{tmp_path}/memory/up2", f"{tmp_path}/memory/work2")
+    options = f"lowerdir={place},upperdir={tmp_path}/memory/up2,workdir={tmp_path}/memory/work2,redirect_dir=off"
+    image.mounts.run("mount", "-t", "overlay", "-o", options, "overlay", str(place))
+    image.above("venv", "--clear", str(env)).ok()
+    seen = image.mounts.seen(str(place))
+    assert os.listdir(seen) == ["env"]
+    assert not diff(bare, snapshot(f"{seen}/env"))

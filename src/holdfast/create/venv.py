@@ -8,7 +8,8 @@ environment is never cleared. Rights are those of a new root (``model.rights``):
 writes where the parent is setgid or lets it write; one that replaces a shared one is shared as that was.
 
 **On crash**: a ``.holdfast-<id>`` beside the environment (or in the empty directory) is left; between the two renames
-the old environment lies in it as ``old/<name>``. ``stage.litter.sweep_beside`` puts it back, and removes the rest.
+the old environment lies in it as ``old/<name>``; what lies in a lower layer of an overlay cannot be renamed, and lies
+there in part, as ``part/<name>``, until it is out. ``stage.litter.sweep_beside`` puts it back, and removes the rest.
 What had been moved into the empty directory `take_back` removes.
 
 **Limits**: nothing is synced. A mount point cannot be cleared.
@@ -16,6 +17,7 @@ What had been moved into the empty directory `take_back` removes.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -35,6 +37,9 @@ NEW = "new"
 
 OLD = "old"
 """In what is made beside: the directory that holds the old environment, by its name, until the new one is in place."""
+
+PART = "part"
+"""In what is made beside: the directory that holds what of an old environment is on its way out, entry by entry."""
 
 _INSIDE = "inside"
 """In what is made in an empty directory: what will be moved out into it."""
@@ -133,13 +138,15 @@ def _fill(real: str, identifier: str, builder: Builder, reporter: Reporter) -> N
 def _replace(real: str, identifier: str, builder: Builder, reporter: Reporter) -> None:
     parent = os.path.dirname(real)
     beside = _beside(parent, identifier)
-    new, old = os.path.join(beside, NEW), os.path.join(beside, OLD, os.path.basename(real))
+    name = os.path.basename(real)
+    new, old, part = (os.path.join(beside, *at) for at in ((NEW,), (OLD, name), (PART, name)))
     try:
         builder.make_beside(beside, parent)
-        builder.make_beside(os.path.dirname(old), parent)
+        for path in (old, part):
+            builder.make_beside(os.path.dirname(path), parent)
         builder.build(new, parent, like=real)
         if not disk.exchange(new, real):
-            disk.rename(real, old)
+            _take_out(real, old, part)
             # DISK: the old one beside, nothing at its place
             try:
                 disk.rename(new, real)
@@ -147,8 +154,27 @@ def _replace(real: str, identifier: str, builder: Builder, reporter: Reporter) -
                 disk.rename(old, real)
                 raise
     finally:
-        if disk.lexists(real):  # else the only copy lies in here
+        if disk.lexists(real) and not disk.lexists(part):  # else the only copy lies in here
             _sweep(beside, reporter)
+
+
+def _take_out(real: str, old: str, part: str) -> None:
+    """Move the old one away: what lies in a lower layer of an overlay entry by entry, ``pyvenv.cfg`` last."""
+    try:
+        disk.rename(real, old)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    else:
+        return
+    try:
+        disk.carry(real, part, order=lambda name: (int(name == CONFIG), name))
+        # DISK: the old one in part/<name>, nothing at its place
+        disk.rename(part, old)
+    except BaseException:
+        if disk.lexists(part):
+            disk.carry(part, real)
+        raise
 
 
 def take_back(root: str, is_dead: Callable[[str], bool]) -> None:

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import errno
 import os
+import stat as modes
 from collections.abc import Callable
 
-from holdfast.disk import entries, reading
+from holdfast.disk import entries, reading, writing
 
 Maker = Callable[[str, int | None, os.stat_result], None]
 """Makes a directory (name, descriptor) with the rights of its model; it may be there already."""
@@ -27,13 +28,20 @@ _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 _TRIES = 1000
 
 
+def make_alike(name: str, dir_fd: int | None, model: os.stat_result) -> None:
+    """Make a directory with mode and group of its model; it may be there already."""
+    if not reading.lexists(name, dir_fd=dir_fd):
+        mode = modes.S_IMODE(model.st_mode)
+        entries.make_directory(name, lambda fd: writing.give_rights(fd, mode, model.st_gid), dir_fd=dir_fd)
+
+
 def carry(
     name: str,
     to: str,
     *,
     src_dir_fd: int | None = None,
     dst_dir_fd: int | None = None,
-    make: Maker,
+    make: Maker = make_alike,
     order: Order = lambda name: (0, name),
     between: Callable[[], None] = lambda: None,
 ) -> int:

@@ -66,12 +66,13 @@ def exchange(src: str, dst: str) -> bool:
     """Exchange what lies at two paths, whatever it is, in one call.
 
     Returns:
-        False: system or file system has no such call; nothing was done.
+        False: system or file system has no such call, or not for these (a lower layer of an overlay); nothing was
+            done.
     """
     try:
         calls.current.rename_exchange(src, dst)
     except OSError as error:
-        if error.errno not in _NO_SUCH_CALL:
+        if error.errno not in {*_NO_SUCH_CALL, errno.EXDEV}:
             raise
         return False
     return True

@@ -26,7 +26,8 @@ from holdfast.stage import tidy
 from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict_by_id, verdict_in
 from holdfast.stage.workarea import temporary_directory, temporary_prefix
 
-MAKERS_PARTS = frozenset({"new", "inside", tidy.OLD_NAME})
+_PART = "part"
+MAKERS_PARTS = frozenset({"new", "inside", _PART, tidy.OLD_NAME})
 """What makers of environments (``create``) have in what they make beside."""
 _WITH_SIBLINGS = {key.value: key for key in (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)}
 
@@ -83,6 +84,8 @@ def _beside_is_gone(fd: int, place: str, name: str, identifier: str) -> bool:
         return False
     if tidy.OLD_NAME in parts:
         _put_back(fd, place)
+    if _PART in parts:
+        _carry_back(fd, place)
     for part in parts:
         disk.remove_tree(part, dir_fd=fd)
     return True
@@ -93,6 +96,13 @@ def _put_back(maker: int, place: str) -> None:
         for name in disk.listdir(old):
             with suppress(FileExistsError):  # the new one is in place: the old one goes
                 disk.rename_exclusive(name, os.path.join(place, name), src_dir_fd=old)
+
+
+def _carry_back(maker: int, place: str) -> None:
+    """The other half lies at its place."""
+    with disk.opened(_PART, dir_fd=maker) as part:
+        for name in disk.listdir(part):
+            disk.carry(name, os.path.join(place, name), src_dir_fd=part)
 
 
 def _names(place: str) -> list[str]:

@@ -232,10 +232,16 @@ def test_paths_that_no_environment_can_have(here: str, interpreter: Interpreter,
 
 
 class Failing(calls.Calls):
-    """Fails at the n-th call that changes something, once."""
+    """Fails at the n-th call that changes something, once.
 
-    def __init__(self, n: int) -> None:
+    Args:
+        n: Which.
+        lower: A directory that cannot be renamed: it lies in a lower layer of an overlay.
+    """
+
+    def __init__(self, n: int, lower: str = "") -> None:
         self.left = n
+        self.lower = lower
         for name in calls.MUTATING:
             setattr(self, name, self.counted(getattr(calls.Calls, name)))
 
@@ -244,6 +250,9 @@ class Failing(calls.Calls):
             self.left -= 1
             if self.left == 0:
                 raise OSError(28, "No space left on device", args[0] if isinstance(args[0], str) else None)
+            names = args[:2] if call is calls.Calls.rename_exchange else args[:1] if call is calls.Calls.rename else ()
+            if self.lower in names:
+                raise OSError(18, "Invalid cross-device link", args[0])
             return call(*args, **kwargs)  # type: ignore[operator]
 
         return wrapper
@@ -270,19 +279,19 @@ def made(
     return None
 
 
-@pytest.mark.parametrize("kind", ["absent", "empty", "clear"])
+@pytest.mark.parametrize("kind", ["absent", "empty", "clear", "lower"])
 def test_whatever_fails_leaves_everything_as_it_was(here: str, interpreter: Interpreter, kind: str) -> None:
     root = f"{here}/parent/venv"
     for n in range(1, 200):
         shutil.rmtree(f"{here}/parent", ignore_errors=True)
         if kind == "empty":
             os.makedirs(root)
-        elif kind == "clear":
+        elif kind in {"clear", "lower"}:
             os.mkdir(f"{here}/parent")
             make_venv(root)
         before = sorted(os.walk(here))
-        backend, told = Failing(n), Listening()
-        fault = made(root, interpreter, backend, told, clear=kind == "clear")
+        backend, told = Failing(n, root if kind == "lower" else ""), Listening()
+        fault = made(root, interpreter, backend, told, clear=kind in {"clear", "lower"})
         if fault is not None:
             assert (fault.exit_code, "No space left" in fault.cause) == (3, True)
             assert sorted(os.walk(here)) == before, f"call {n}"
