@@ -28,7 +28,7 @@ FROM localhost/debian
 RUN python3 -m venv /opt/holdfast \\
  && /opt/holdfast/bin/pip install --no-cache-dir --no-index --find-links /wheelhouse holdfast \\
  && ln -s /opt/holdfast/bin/holdfast /usr/local/bin/holdfast \\
- && useradd --create-home --uid 1001 ubuntu && rm -rf /var/log/*
+ && useradd --create-home --uid 1001 ubuntu && rm -rf /var/log/* && mkdir -p /links /out
 """
 """holdfast as an image has it: in an environment of its own. (Debian's Python refuses ``--system``: PEP 668.)"""
 
