@@ -32,18 +32,24 @@ class Bench:
 
     box: Sandbox
     wheels: str
-    _middle: Point = field(default_factory=lambda: Point(n=-1))
+    _middles: dict[tuple[str, ...], Point] = field(default_factory=dict)
 
     def prepare(self) -> None:
-        """Find the middle of the commit of ``install one``, with a warm store."""
+        """Build the wheels and warm the store."""
         for name in ("one", "two"):
             build_wheel(pkg(name), self.wheels)
         copy_tree(self.box.venv.root, self._empty)
         self.install("one").ok()
         self.fresh()
-        calls = count_calls(self.box, *self.words("install", "one"))
-        published = (n for n, call in enumerate(calls) if call.name == "rename" and call.paths[1].endswith("/journal"))
-        self._middle = Point(n=next(published) + 2)
+
+    def _middle(self, words: tuple[str, ...]) -> Point:
+        """The middle of the commit of a command."""
+        if words not in self._middles:
+            calls = enumerate(count_calls(self.box, *words))
+            published = (n for n, call in calls if call.name == "rename" and call.paths[1].endswith("/journal"))
+            self._middles[words] = Point(n=next(published) + 2)
+            self.fresh()
+        return self._middles[words]
 
     @property
     def _empty(self) -> str:
@@ -63,9 +69,10 @@ class Bench:
         shutil.rmtree(self.box.venv.root)
         copy_tree(self._empty, self.box.venv.root)
 
-    def in_its_commit(self, fault: str) -> subprocess.Popen[str]:
+    def in_its_commit(self, fault: str, *options: str) -> subprocess.Popen[str]:
         """A real ``install one`` that gets a signal after the first steps of its commit, and stops."""
-        process = start_faulty(self.box, *self.words("install", "one"), point=self._middle, fault=fault)
+        words = self.words("install", "one", *options)
+        process = start_faulty(self.box, *words, point=self._middle(words), fault=fault)
         eventually(lambda: state_of(process.pid) == "T")
         return process
 
@@ -276,3 +283,51 @@ def under_the_lock(log: str) -> list[str]:
     taken = next(n for n, line in enumerate(lines) if re.search(r'rename.*[/"]lock".*\.holdfast\.lock"', line))
     given = next(n for n, line in enumerate(lines) if re.search(r'rename.*\.holdfast\.lock/.*[/"]done"', line))
     return lines[taken + 1 : given]
+
+
+@pytest.fixture
+def unlocked(bench: Bench) -> Iterator[subprocess.Popen[str]]:
+    """Somebody who commits without the lock, and is stopped in the middle."""
+    process = bench.in_its_commit("SIGSTOP", "--lock-mode=none")
+    assert bench.is_journalled()
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_who_commits_without_a_lock_is_waited_for(bench: Bench, unlocked: subprocess.Popen[str]) -> None:
+    for words in (("recover",), bench.words("install", "two"), ("uninstall", "one")):
+        done = bench.box.run(*words, "--lock-timeout=0").returned(6)
+        assert f"process {unlocked.pid} " in done.stderr
+        assert "recover --force" in done.stderr.splitlines()[-1]
+    waiter = bench.start("two")
+    assert waiter.stderr is not None
+    line = next(line for line in waiter.stderr if line.startswith(WAITING))
+    assert f"process {unlocked.pid} " in line
+    unlocked.send_signal(signal.SIGCONT)
+    assert unlocked.wait(20) == 0
+    assert waiter.wait(20) == 0
+    waiter.communicate()
+    bench.assert_whole(one="1.0", two="1.0")
+
+
+def test_recover_by_force_fences_who_commits_without_a_lock(bench: Bench, unlocked: subprocess.Popen[str]) -> None:
+    done = bench.box.run("recover", "--force", "--lock-timeout=0").ok()
+    assert "Took back the interrupted `holdfast install one`" in done.stdout
+    assert os.listdir(bench.box.venv.site_packages) == []  # his downloads, beside the library, are his while he lives
+    assert bench.box.run("list").ok().stdout.count("one") == 0
+    unlocked.send_signal(signal.SIGCONT)
+    _, err = unlocked.communicate(timeout=20)
+    assert unlocked.returncode == 8, err
+    assert "took over" in err
+    bench.assert_whole()
+    bench.install("one").ok()
+    bench.assert_whole(one="1.0")
+
+
+def test_force_breaks_no_lock(bench: Bench, holder: subprocess.Popen[str]) -> None:
+    done = bench.box.run("recover", "--force", "--lock-timeout=0").returned(6)
+    assert_names(done.stderr, holder, bench)
+    holder.send_signal(signal.SIGCONT)
+    assert holder.wait(20) == 0
+    bench.assert_whole(one="1.0")

@@ -7,7 +7,7 @@ were paused, before he looks at anything else. A journal that it does not unders
 **On crash**: the journal is still there; the next `recover` goes on.
 
 **Limits**: a transaction directory that could not be taken is left to ``stage.litter``. A journal of a
-``--lock-mode=none`` transaction is only touched when its owner can be seen to be dead.
+``--lock-mode=none`` transaction is only touched when its owner can be seen to be dead, or by force.
 """
 
 from __future__ import annotations
@@ -89,12 +89,13 @@ def find_journals(target: Target) -> tuple[FoundJournal, ...]:
     return tuple(found)
 
 
-def recover(target: Target, held: HeldLock) -> RecoveryOutcome:
+def recover(target: Target, held: HeldLock, *, force: bool = False) -> RecoveryOutcome:
     """Fence whoever was broken, and take back every interrupted transaction but the holder's own.
 
     Args:
         target: Its scheme says where everything is, whatever the journals say.
         held: The lock of the target.
+        force: Fence also who works without a lock and may be alive: his late steps fail, and he ends.
 
     Raises:
         InterruptedTransactionError: A journal is not understood, or taking back failed, or the lock is ``none``, or
@@ -110,7 +111,7 @@ def recover(target: Target, held: HeldLock) -> RecoveryOutcome:
                 hint="holdfast recover",
             )
         return RecoveryOutcome()
-    alive = tuple(filter(_may_be_at_work, journals))
+    alive = () if force else tuple(filter(_may_be_at_work, journals))
     for each in journals:
         if each not in alive:
             _look_before(each)

@@ -61,11 +61,11 @@ class HeldLock:
         return time.monotonic() - self.acquired_at
 
     def still_held(self) -> bool:
-        """Whether the lock still lies where it was published, under our id (NONE: until the block ends)."""
+        """Whether the lock still lies where it was published, under our id (NONE: whether nobody took what is ours)."""
         if self._released:
             return False
-        if self.mode is LockMode.NONE:
-            return True
+        if self.mode is LockMode.NONE:  # `recover --force` takes the directory of who has no lock to be broken
+            return disk.lexists(self.transaction.directories[0].path)
         return all(
             disk.lexists(os.path.join(directory.parent, LOCK_NAME, self.transaction.id))
             for directory in self.transaction.directories

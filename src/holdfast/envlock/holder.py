@@ -124,7 +124,11 @@ def describe(sight: Held | Unreadable) -> str:
     if isinstance(sight, Unreadable):
         owner = "an unknown user" if sight.uid is None else f"uid {sight.uid}"
         return f"something of {owner} ({sight.why})"
-    record = sight.record
+    return describe_owner(sight.record)
+
+
+def describe_owner(record: OwnerRecord) -> str:
+    """Who that is, for people: one line, escaped."""
     parts = [f"process {record.pid}"]
     if record.user or record.uid:
         parts.append(f"of {printable(record.user) or record.uid}")

@@ -20,9 +20,10 @@ def recover(
     reporter: Reporter,
     *,
     shared: Sharing | None = None,
+    force: bool = False,
     cache_dir: str | None,
 ) -> RecoveryOutcome:
-    """Recover one target.
+    """Recover one target; by force also from who commits without a lock.
 
     Returns:
         One sentence for each transaction that was undone, and what stayed; the reporter has heard both.
@@ -35,4 +36,4 @@ def recover(
     with Signals() as signals:
         policy = InstallPolicy(shared=shared)
         session = Session(policy=policy, lock=lock, command="recover", signals=signals, reporter=reporter)
-        return recover_target(target, session)
+        return recover_target(target, session, force=force)

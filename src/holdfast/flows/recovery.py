@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from holdfast.commit.recover import FoundJournal, RecoveryOutcome, recover
 from holdfast.envlock.acquire import acquire
 from holdfast.envlock.held import HeldLock
+from holdfast.envlock.holder import describe_owner
 from holdfast.errors import LockUnavailableError
 from holdfast.events import LockAcquired, LockWaiting, Recovered, Warned
 from holdfast.flows.session import Session
@@ -38,8 +39,8 @@ def locked(tx: Transaction, session: Session) -> Iterator[HeldLock]:
         sweep(tx.target, spare=frozenset({tx.id}))
 
 
-def recover_target(target: Target, session: Session) -> RecoveryOutcome:
-    """Take the lock and undo what the dead left journalled; waits for who works without a lock.
+def recover_target(target: Target, session: Session, *, force: bool = False) -> RecoveryOutcome:
+    """Take the lock and undo what the dead left journalled; waits for who works without a lock, or fences him by force.
 
     Raises:
         LockUnavailableError: Somebody keeps the lock, or goes on without one, until the deadline.
@@ -56,7 +57,7 @@ def recover_target(target: Target, session: Session) -> RecoveryOutcome:
             reporter=session.reporter,
         )
         with session.signals.shield(begun) as tx, locked(tx, session) as held:
-            outcome = recover(target, held)
+            outcome = recover(target, held, force=force)
         for text in outcome.recovered:
             session.reporter.emit(Recovered(text=text))
         for path in outcome.left:
@@ -71,12 +72,11 @@ def recover_target(target: Target, session: Session) -> RecoveryOutcome:
 
 def _wait_for(found: FoundJournal, session: Session, waited: float) -> None:
     """Somebody commits with ``--lock-mode=none``: he has no lock to wait for."""
-    owner = found.owner
-    holder = f"pid {owner.pid}, {owner.user}, on {owner.host}: holdfast {owner.command}" if owner else "somebody"
+    holder = describe_owner(found.owner) if found.owner else "somebody"
     if 0 <= session.lock.timeout <= waited:
         raise LockUnavailableError(
             f"A transaction without a lock is at work in {found.path} ({holder}).",
-            hint=f"When that process has ended: holdfast recover; or wait longer: --lock-timeout {waited + 60:.0f}",
+            hint=f"Wait longer, with --lock-timeout {waited + 60:.0f}; or stop it: holdfast recover --force",
         )
     session.reporter.emit(LockWaiting(path=found.path, holder=holder, waited=waited))
     time.sleep(_PATIENCE)
