@@ -43,6 +43,7 @@ from holdfast.disk.reading import (
     stat,
 )
 from holdfast.disk.remedy import is_full, remedy
+from holdfast.disk.remembered import ask_again
 from holdfast.disk.removing import remove_tree
 from holdfast.disk.syscalls import preload
 from holdfast.disk.writing import (
@@ -69,6 +70,7 @@ __all__ = [
     "NotRegularError",
     "Room",
     "Sight",
+    "ask_again",
     "boot_id",
     "carry",
     "close",
