@@ -113,7 +113,7 @@ class Canaries:
 
     def plant(self) -> None:
         """Lay them down and remember them."""
-        for below in ("", "private/", f"{ID}/", f"{OTHER}/", "lock/", "new/", "old/", "taken/", f"taken/{ID}/"):
+        for below in ("", "private/", f"{OTHER}/", "lock/", "new/", "old/", "taken/", f"taken/{ID}/"):
             os.makedirs(os.path.join(self.root, below), mode=0o755, exist_ok=True)
             names = ("file", "owner", "journal", "done", "broken", "0", "1", "forged.py", ".lock", "RECORD", "lock.txt")
             for name in names:

@@ -273,7 +273,7 @@ RECORDS = {
 @pytest.mark.parametrize("changes", RECORDS.values(), ids=RECORDS)
 def test_a_forged_record_is_compared_and_shown_escaped(scene: Scene, changes: dict[str, object]) -> None:
     os.mkdir(os.path.join(scene.site, ".holdfast.lock"))
-    content = record(**changes)
+    content = record(**{"boot": "elsewhere", **changes})
     with open(os.path.join(scene.site, ".holdfast.lock", ID), "wb") as file:
         file.write(content)
     scene.forge(owner=content, journal=journal(step("remove", "x.py")))
@@ -328,10 +328,15 @@ def test_another_environments_paths_are_looked_for_in_ones_own(scene: Scene) -> 
     assert os.path.lexists(scene.box.venv.python)
 
 
-def test_a_directory_taken_by_a_forged_one_is_not_one_of_the_systems(scene: Scene) -> None:
+@pytest.mark.parametrize("name", ["taken", "taken/../.."])
+def test_a_directory_taken_by_a_forged_one_is_not_one_of_the_systems(scene: Scene, name: str) -> None:
     """``/var/log/journal/<machine id>`` has a name like those of our directories."""
     left = scene.forge(journal=journal())
-    os.symlink(scene.canaries.root, f"{left}/taken")
+    if name == "taken":
+        os.symlink(scene.canaries.root, f"{left}/taken")
+    else:
+        os.mkdir(f"{left}/taken")
+        os.symlink(f"{scene.canaries.root}/{OTHER}", f"{left}/taken/{OTHER}")
     scene.give()
     done = scene.run("recover")
     assert done.returncode in {0, 8}
