@@ -14,12 +14,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 from holdfast.errors import CommitError, HoldfastError
-from holdfast.model.changes import Committed
-from tests.crash.test_commit_crash import Bench, under_lock
-from tests.crash.world import recovered, write_tree
+from holdfast.model.changes import Committed, Moved
+from tests.crash.test_commit_crash import NEW, OLD, Bench, under_lock
+from tests.crash.world import change, recovered, write_tree
 from tests.support.faulty_disk import Call, Fail, FaultyDisk, Kill, Point, When, points, recorded, share, stopped
 from tests.support.mounts import Mounts
 
@@ -208,8 +210,27 @@ def foreign(bench: Layers, _: int) -> None:
     assert bench.state() == "new"
 
 
+def stopping(bench: Layers, limit: int) -> None:
+    """A signal is heeded between two files, and everything is taken back."""
+    asked = count()
+    bench.fresh()
+    change(bench.root, OLD, NEW, stop=lambda: next(asked) < 0)
+    total = next(asked)
+    for n in range(0, total, max(total // limit, 1)):
+        bench.fresh()
+        asked = count()
+        outcome = change(bench.root, OLD, NEW, stop=partial(after, asked, n))
+        assert isinstance(outcome, Moved)
+        assert bench.state() == "old"
+
+
+def after(asked: Iterator[int], n: int) -> bool:
+    """Whether it was asked so often."""
+    return next(asked) >= n
+
+
 ROUNDS: dict[str, Callable[[Layers, int], None]] = {
-    each.__name__: each for each in (killed, sealed, failing, killed_in_undo, sealed_in_undo, foreign)
+    each.__name__: each for each in (killed, sealed, failing, killed_in_undo, sealed_in_undo, foreign, stopping)
 }
 
 

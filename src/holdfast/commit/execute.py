@@ -158,11 +158,18 @@ class _Commit:
 
     def _step(self, prepared: _Prepared, stop: Callable[[], bool]) -> bool:
         """Make all steps; False: asked to stop."""
-        for step in self._changes.steps:
+
+        def between() -> None:
             if stop():
-                return False
+                raise _StopAskedError
             self._held.refresh()
-            self._carried += perform(step, self._doors, self._rooms, prepared.linked, between=self._held.refresh)
+
+        try:
+            for step in self._changes.steps:
+                between()
+                self._carried += perform(step, self._doors, self._rooms, prepared.linked, between=between)
+        except _StopAskedError:
+            return False
         return not stop()
 
     def _prepare(self) -> _Prepared | Moved:
@@ -258,6 +265,10 @@ class _Commit:
                 hint="holdfast recover",
                 state=f"{os.path.join(self._rooms.first.path, JOURNAL)} is left; the next command takes it back.",
             ) from second
+
+
+class _StopAskedError(Exception):
+    """Between two steps, or two files of one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
