@@ -98,7 +98,7 @@ class Scene:
         """The command, traced."""
         line = (*self.arguments(COMMANDS[self.command]), f"--lock-mode={mode}", "-q")  # no progress by the clock
         return Holder(
-            hasty(*line, seconds=LEASE, refresh=0.2, skew=skew),
+            hasty(*line, seconds=LEASE, refresh=0.2 if slowly else 1000, skew=skew),
             place=place,
             env=self.box.env(),
             cwd=self.box.cwd,
