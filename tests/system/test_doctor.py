@@ -88,8 +88,7 @@ def test_what_the_path_means(sandbox: Sandbox, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(directory / "later")
     for path, judged, missing, kind in (
         (sandbox.venv.root, sandbox.venv.root, False, "python"),
-        (os.path.relpath(sandbox.venv.root, sandbox.cwd), sandbox.venv.root, False, "python"),
-        (sandbox.venv.python, sandbox.venv.root, False, "python"),
+        (os.path.relpath(sandbox.venv.python, sandbox.cwd), sandbox.venv.root, False, "python"),
         (str(directory), str(directory), False, "target"),
         (str(directory / "file"), str(directory), False, "target"),
         (str(directory / "not" / "there"), str(directory), True, "target"),
@@ -185,8 +184,18 @@ def test_what_new_files_get_is_what_they_get(
     assert f"{(lib / 'alpha' / '__init__.py').stat().st_mode & 0o7777:04o}" == rights["new_file"]
 
 
-@pytest.mark.parametrize("umask", [0o022, 0o077], ids=oct)
-@pytest.mark.parametrize("mode", [0o755, 0o2755, 0o775], ids=oct)
+@pytest.mark.parametrize(
+    ("mode", "umask"),
+    [
+        (0o755, 0o077),
+        (0o2755, 0o022),
+        *(
+            pytest.param(mode, umask, marks=pytest.mark.exhaustive)
+            for mode in (0o755, 0o2755, 0o775, 0o2775, 0o700)
+            for umask in (0o002, 0o022, 0o077)
+        ),
+    ],
+)
 def test_what_new_files_get_in_what_is_not_there_yet(sandbox: Sandbox, tmp_path: Path, mode: int, umask: int) -> None:
     """The rights of the directory that an installation makes, which the umask decides."""
     parent = tmp_path / "parent"
