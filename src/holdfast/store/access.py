@@ -4,11 +4,13 @@
 
 **On crash**: changes nothing.
 
-**Limits**: a look at rights, so a full or failing disk shows only when something is written.
+**Limits**: a look at rights, so a full or failing disk shows only when something is written. Where everybody may write
+and nothing is sticky, who exchanges directories while they are used is not kept from it.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -54,18 +56,57 @@ def access_to(directory: str) -> Access:
     uid = os.geteuid()
     if uid == 0 and status.st_uid != 0:
         return Access(read=False, add=False, reason=f"it belongs to uid {status.st_uid} and this runs as root")
+    if (stranger := _stranger_above(directory)) is not None:
+        return Access(read=False, add=False, reason=f"uid {stranger} put it into a directory of everybody's")
     shared = exists and is_shared(status, uid=uid, gid=os.getegid())
-    trusted = (
-        None
-        if shared and not status.st_mode & stat.S_IWOTH
-        else frozenset({uid, 0, *([status.st_uid] if exists else [])})
-    )
+    trusted = trusted_in(status) if exists else frozenset({uid, 0})
     path = directory
     while not disk.lexists(path):
         path = os.path.dirname(path)
     if disk.may_write(path):
         return Access(read=True, add=True, shared=shared, trusted=trusted)
     return Access(read=exists, add=False, reason="it is not writable", shared=shared, trusted=trusted)
+
+
+def trusted_in(cache: os.stat_result) -> frozenset[int] | None:
+    """The user ids whose entries in a cache directory are believed; None: everybody's, because a group shares it."""
+    uid = os.geteuid()
+    if is_shared(cache, uid=uid, gid=os.getegid()) and not cache.st_mode & stat.S_IWOTH:
+        return None
+    return frozenset({uid, 0, cache.st_uid})
+
+
+def check_way(path: str, root: str, trusted: frozenset[int] | None) -> None:
+    """See that what leads from a cache directory to a directory in it was made by those who are believed.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        NotADirectoryError: Something else lies on the way, a symlink too.
+        PermissionError: Somebody else made it.
+    """
+    here = root.rstrip("/")
+    for name in path.removeprefix(f"{here}/").split("/"):
+        here = f"{here}/{name}"
+        status = disk.lstat(here)
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, "Not a directory", here)
+        if trusted is not None and status.st_uid not in trusted:
+            raise PermissionError(errno.EPERM, f"{here} was made by uid {status.st_uid}", here)
+
+
+def _stranger_above(directory: str) -> int | None:
+    """Who put the directory, or what leads to it, into one where everybody may put something (``/tmp``)."""
+    path, everybodys, known = "", False, (0, os.geteuid())
+    for name in directory.split("/")[1:]:
+        path = f"{path}/{name}"
+        try:
+            status = disk.lstat(path)
+        except OSError:
+            return None
+        if everybodys and status.st_uid not in known:
+            return status.st_uid
+        everybodys = bool(status.st_mode & stat.S_IWOTH) and not stat.S_ISLNK(status.st_mode)
+    return None
 
 
 def _nearest(directory: str) -> tuple[os.stat_result, bool]:

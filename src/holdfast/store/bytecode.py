@@ -90,11 +90,12 @@ def _known(store: WheelStore, stored: StoredWheel, tag: str) -> Mapping[str, str
     for root in store.roots():
         entry = os.path.join(root, keys.bytecode_entry(stored.manifest.sha256, tag))
         try:
+            store.check(entry, root)
             listed = json.loads(disk.read_regular(os.path.join(entry, FILES), limit=_LIST_LIMIT))
             return _checked(entry, stored, listed)
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             continue
-        except (OSError, ValueError, TypeError, AttributeError):
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
             sweep.drop(os.path.join(root, keys.BYTECODE), entry)
     return None
 

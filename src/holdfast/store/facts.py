@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 
 from holdfast import disk
-from holdfast.store.access import access_to
+from holdfast.store.access import access_to, check_way
 from holdfast.store.sharing import make_directories
 from holdfast.store.sweep import fresh_path, sweep
 
@@ -39,6 +39,7 @@ class StoredFacts:
             return None
         for uid in dict.fromkeys((os.geteuid(), 0)):
             try:
+                check_way(self._directory, os.path.dirname(self._directory), self._access.trusted)
                 fd = disk.open_regular(self._path(key, uid))
             except OSError:
                 continue

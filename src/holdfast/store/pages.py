@@ -18,7 +18,7 @@ from hashlib import sha256
 
 from holdfast import disk
 from holdfast.store import sharing, sweep
-from holdfast.store.access import NOWHERE, Access, access_to
+from holdfast.store.access import NOWHERE, Access, access_to, check_way
 
 _LIMIT = 256 * 1024 * 1024
 
@@ -68,8 +68,10 @@ class PageCache:
     def _read(self, kind: _Kind, key: str) -> bytes | None:
         if not self._access.read:
             return None
+        path = self._path(kind, key)
         try:
-            fd = disk.open_regular(self._path(kind, key))
+            check_way(os.path.dirname(path), self._root, self._access.trusted)
+            fd = disk.open_regular(path)
         except OSError:
             return None
         try:

@@ -14,6 +14,7 @@ import os
 
 from holdfast import disk
 from holdfast.model.rights import is_shared, mirror, new_root
+from holdfast.store.access import check_way, trusted_in
 
 
 def make_directories(path: str, *, root: str) -> tuple[str, ...]:
@@ -25,9 +26,15 @@ def make_directories(path: str, *, root: str) -> tuple[str, ...]:
 
     Returns:
         What was made, outermost first.
+
+    Raises:
+        OSError: It cannot be made, or something lies on the way that somebody else put there.
     """
     inside = os.path.join(root, "")
-    return disk.make_parents(path, lambda each: _make(each, below=each.startswith(inside)))
+    made = disk.make_parents(path, lambda each: _make(each, below=each.startswith(inside)))
+    if path.startswith(inside):
+        check_way(path, root, trusted_in(disk.stat(root)))
+    return made
 
 
 def share_tree(path: str) -> None:

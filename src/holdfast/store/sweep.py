@@ -118,6 +118,8 @@ def _aside(path: str, directory: str) -> str:
 def _measure(path: str) -> tuple[int, int]:
     """Files and bytes of a tree."""
     files = size = 0
+    if not disk.is_directory(path):
+        return 1, 0
     for entry in disk.scandir(path):
         if entry.is_dir(follow_symlinks=False):
             below = _measure(os.path.join(path, entry.name))

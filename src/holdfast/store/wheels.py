@@ -22,7 +22,7 @@ from holdfast.errors import IntegrityError, NoRoomError, TargetError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.stored import Manifest, StoredWheel
 from holdfast.store import keys, manifest, sharing, sweep, verify
-from holdfast.store.access import NOWHERE, Access, access_to
+from holdfast.store.access import NOWHERE, Access, access_to, check_way
 from holdfast.store.archive import Archive
 from holdfast.store.faults import WheelFault
 from holdfast.store.unpack import unpack
@@ -104,6 +104,14 @@ class WheelStore:
                 hint=_bad_record_hint(filename) if fault.record else None,
             ) from fault
 
+    def check(self, entry: str, root: str) -> None:
+        """See that those made an entry who are believed in one of the roots.
+
+        Raises:
+            OSError: Somebody else did, or nobody.
+        """
+        check_way(entry, root, self._access.trusted if root == self.cache else None)
+
     def writable_root(self) -> str:
         """The directory in which entries are made now: the cache, or the fallback directory."""
         return self.cache if self.cache is not None and self._access.add else self._fallback
@@ -143,6 +151,7 @@ class WheelStore:
 
     def _load(self, entry: str, sha256: str, access: Access) -> StoredWheel | None:
         try:
+            check_way(entry, os.path.dirname(os.path.dirname(os.path.dirname(entry))), access.trusted)
             fd = disk.open_dir(os.path.join(entry, keys.TREE))
         except OSError:
             return None
@@ -152,7 +161,7 @@ class WheelStore:
                 return None
             found = self._manifest(entry, sha256)
             health = verify.compare(fd, found, renew=access.add) if found else verify.Health.DAMAGED
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name in it that no file can have
             return None
         finally:
             disk.close(fd)
