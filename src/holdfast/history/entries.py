@@ -16,6 +16,7 @@ import json
 import os
 import pwd
 import socket
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, assert_never
@@ -106,10 +107,17 @@ def _append(path: str, line: bytes) -> None:
     except FileNotFoundError:
         fd = _made(path)
     try:
+        if not _is_ours(disk.fstat(fd)):
+            return
         _wait_for_turn(fd)
         disk.pwrite(fd, b"\n" + line + b"\n", disk.fstat(fd).st_size)
     finally:
         disk.close(fd)
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    """A file of our own that has one name: neither a pipe nor what somebody put there."""
+    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1
 
 
 def _made(path: str) -> int:
