@@ -61,7 +61,7 @@ def test_what_is_created_in_a_directory_that_is_not_shared_is_shared_all_the_sam
     assert os.stat(os.path.join(place.venv.bin, "alpha")).st_gid == people.gid
 
 
-@pytest.mark.parametrize("way", ["setgid parent", "asked for"])
+@pytest.mark.parametrize("way", ["setgid parent", pytest.param("asked for", marks=pytest.mark.exhaustive)])
 def test_a_missing_target_directory_is_a_new_root(place: Place, way: str) -> None:
     people = place.people
     place = replace(place, umask=0o077)
