@@ -91,7 +91,7 @@ class Place:
     @property
     def open_to_others(self) -> bool:
         """Whether who is not in the group may look in."""
-        return bool(os.stat(self.venv.root).st_mode & stat.S_IXOTH)
+        return all(os.stat(path).st_mode & stat.S_IXOTH for path in (self.directory, self.venv.root))
 
     def check(self) -> None:
         """Nothing is left, every RECORD is right, and everything has the rights of design section 5."""
