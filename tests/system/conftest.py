@@ -10,7 +10,7 @@ from tests.system.images import Podman, podman
 
 
 @pytest.fixture(scope="session")
-def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+def images() -> Iterator[Podman]:
     """Images in podman's overlay store: ``debian``, and ``tool`` with holdfast in it."""
-    with podman(str(tmp_path_factory.mktemp("images")), "overlay") as made:
+    with podman("overlay") as made:
         yield made

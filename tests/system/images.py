@@ -94,12 +94,12 @@ class Podman:
 
 
 @contextmanager
-def podman(home: str, driver: str) -> Iterator[Podman]:
+def podman(driver: str) -> Iterator[Podman]:
     """A store with ``debian`` and ``tool`` in it; skips where this machine has none, or no such driver."""
     for word in ("podman", "tar"):
         if shutil.which(word) is None:
             pytest.skip(f"{word} is not here")
-    with removed(home), private_mounts(seconds=3600) as mounts:
+    with short_directory() as home, private_mounts(seconds=3600) as mounts:
         made = Podman(home=home, driver=driver, mounts=mounts)
         os.makedirs(f"{home}/tmp")
         make_wheelhouse(f"{home}/wheelhouse")
@@ -112,12 +112,13 @@ def podman(home: str, driver: str) -> Iterator[Podman]:
 
 
 @contextmanager
-def removed(home: str) -> Iterator[None]:
-    """Hundreds of megabytes are not kept as pytest keeps the directories of tests; the mounts are gone by then."""
+def short_directory() -> Iterator[str]:
+    """podman wants a path of at most 50 characters. Nothing of these hundreds of megabytes is kept."""
+    path = tempfile.mkdtemp(prefix="holdfast-images-", dir="/tmp")
     try:
-        yield
+        yield path
     finally:
-        shutil.rmtree(home)
+        shutil.rmtree(path)  # the mounts in it are gone with their namespace
 
 
 def debian_tarball(home: str) -> str:

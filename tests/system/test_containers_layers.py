@@ -84,9 +84,9 @@ def test_an_upgrade_of_a_lower_layer_in_podmans_overlay(images: Podman, links: s
     assert upgrade(images, links, out) > 0
 
 
-def test_an_upgrade_of_a_lower_layer_in_podmans_vfs(tmp_path: Path, links: str, out: str) -> None:
+def test_an_upgrade_of_a_lower_layer_in_podmans_vfs(links: str, out: str) -> None:
     """There is no overlay, so nothing is moved one by one."""
-    with podman(str(tmp_path / "images"), "vfs") as images:
+    with podman("vfs") as images:
         assert upgrade(images, links, out) == 0
 
 

@@ -6,17 +6,20 @@ single modules, scripts, data files, headers, dist-infos.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.crash.real_cases import FOREIGN, specs
 from tests.support.environments import verify_record
+from tests.support.faulty_main import CALLS_TO, ROOT
 from tests.support.mounts import Mounts, private_mounts
 from tests.support.sandbox import Completed, Sandbox, command
 from tests.support.trees import diff, snapshot
@@ -33,6 +36,7 @@ class Image:
     box: Sandbox
     mounts: Mounts
     wheels: str
+    memory: str
 
     def line(self, *args: str) -> list[str]:
         """What is run for a command."""
@@ -48,9 +52,27 @@ class Image:
         """Run it where there are no layers."""
         return self._run(self.line(*args))
 
-    def _run(self, line: list[str]) -> Completed:
+    def faulty(self, n: int, *args: str, calls_to: str | None = None) -> Completed:
+        """Run a command in the upper layer that kills itself before its n-th disk call."""
+        python, _, *words = self.line(*args)
+        line = [*self.mounts.enter, python, "-m", "tests.support.faulty_main", str(n), "before", "SIGKILL", *words]
+        return self._run(line, **{"PYTHONPATH": ROOT, CALLS_TO: calls_to})
+
+    def elsewhere(self, *args: str) -> Completed:
+        """Run it there in another container: with other processes to see."""
+        return self._run([*self.mounts.enter, "unshare", "--pid", "--fork", "--mount-proc", *self.line(*args)])
+
+    def layers(self, *names: str) -> None:
+        """Put layers above the environment, the last one to be written; they are made if they are not there."""
+        above = self.mounts.run("sh", "-c", f"umount {self.box.venv.root} 2> /dev/null; echo {self.memory}").strip()
+        self.mounts.run("mkdir", "-p", *(f"{above}/{name}" for name in names), f"{above}/{names[-1]}.work")
+        lower = ":".join([*(f"{above}/{name}" for name in reversed(names[:-1])), self.box.venv.root])
+        options = f"lowerdir={lower},upperdir={above}/{names[-1]},workdir={above}/{names[-1]}.work,redirect_dir=off"
+        self.mounts.run("mount", "-t", "overlay", "-o", options, "overlay", self.box.venv.root)
+
+    def _run(self, line: list[str], **more: str | None) -> Completed:
         done = subprocess.run(
-            line, env=self.box.env(), cwd=self.box.cwd, capture_output=True, text=True, check=False, timeout=120
+            line, env=self.box.env(**more), cwd=self.box.cwd, capture_output=True, text=True, check=False, timeout=120
         )
         return Completed(args=tuple(line), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
@@ -62,19 +84,17 @@ def image(sandbox: Sandbox, tmp_path: Path) -> Iterator[Image]:
         build_wheel(spec, wheels)
     venv = sandbox.venv
     with private_mounts() as mounts:
-        made = Image(box=sandbox, mounts=mounts, wheels=wheels)
+        memory = tmp_path / "memory"
+        made = Image(box=sandbox, mounts=mounts, wheels=wheels, memory=str(memory))
         made.below(*ONES).ok()
         for each in FOREIGN:
             path = os.path.join(venv.site_packages, each)
             os.makedirs(os.path.dirname(path), exist_ok=True)
             Path(path).write_text("mine\n")
-        memory = tmp_path / "memory"
         memory.mkdir()
         mounts.tmpfs(str(memory))
-        mounts.run("mkdir", f"{memory}/up", f"{memory}/work")
-        options = f"lowerdir={venv.root},upperdir={memory}/up,workdir={memory}/work,redirect_dir=off"
         try:
-            mounts.run("mount", "-t", "overlay", "-o", options, "overlay", venv.root)
+            made.layers("up")
         except subprocess.CalledProcessError as error:
             pytest.skip(f"no overlay can be mounted: {error.stderr.strip()}")
         yield made
@@ -110,14 +130,11 @@ def test_where_the_old_version_finds_no_room_above_everything_is_taken_back(imag
     """A file of a lower layer is copied when it is moved, and the way back needs no room."""
     build_wheel(pkg("big", files={f"big/{n}.bin": os.urandom(300_000) for n in range(8)}), image.wheels)
     image.below("install", "big").ok()
-    small, root = tmp_path / "small", image.box.venv.root
+    small = tmp_path / "small"
     small.mkdir()
     image.mounts.tmpfs(str(small), "size=1m")
-    image.mounts.run("mkdir", f"{small}/up", f"{small}/work")
-    options = f"lowerdir={root},upperdir={small}/up,workdir={small}/work,redirect_dir=off"
-    image.mounts.run("umount", root)
-    image.mounts.run("mount", "-t", "overlay", "-o", options, "overlay", root)
-    seen = image.mounts.seen(root)
+    replace(image, memory=str(small)).layers("up")
+    seen = image.mounts.seen(image.box.venv.root)
     before = snapshot(seen)
     done = image.above("uninstall", "-y", "big").returned(7)
     assert "Everything was taken back" in done.stderr
@@ -156,3 +173,26 @@ def test_an_environment_of_a_lower_layer_is_cleared(image: Image, tmp_path: Path
     seen = image.mounts.seen(str(place))
     assert os.listdir(seen) == ["env"]
     assert not diff(bare, snapshot(f"{seen}/env"))
+
+
+def test_what_died_in_a_layer_is_recovered_in_the_next_by_another_container(image: Image) -> None:
+    """Its lock, its journal and a package that was half carried away are part of the image then."""
+    root, site = image.box.venv.root, image.mounts.seen(image.box.venv.site_packages)
+    before = snapshot(image.mounts.seen(root))
+    for layer in ("cold", "warm"):
+        image.layers(layer)
+        image.faulty(-1, *TWOS, calls_to=f"{image.box.root}/calls").ok()
+    with open(f"{image.box.root}/calls", encoding="utf-8") as file:
+        rows = [line.rstrip().split("\t") for line in file]
+    at = next(n for n, row in enumerate(rows) if row[0] == "rename" and ".part/" in row[2])
+    for n in range(at + 1, at + 40):  # threads make some calls more or fewer while they prepare
+        image.layers(f"died-{n}")
+        assert image.faulty(n, *TWOS).returncode == -signal.SIGKILL
+        if glob.glob(f"{site}/.holdfast-*/old/*.part/*"):
+            break
+    image.layers(f"died-{n}", "next")
+    assert glob.glob(f"{site}/.holdfast.lock/*")
+    done = image.elsewhere("list").returned(8)
+    assert "holdfast recover" in done.stderr
+    image.elsewhere("recover").ok()
+    assert not diff(before, snapshot(image.mounts.seen(root)))
