@@ -218,7 +218,8 @@ def test_that_shows_while_metadata_is_fetched_too(
 ) -> None:
     way(mounts, image.tmp)
     with_metadata_in_the_wheel(image)
-    image.run("install", "app", "--no-cache-dir", mounts=mounts).ok()
+    done = image.run("install", "-v", "app", "--no-cache-dir", mounts=mounts).ok()
+    assert f"is full; the work goes on in {image.venv.site_packages}/.holdfast-" in done.stderr
     image.assert_clean(mounts, app="1.0")
 
 

@@ -43,7 +43,6 @@ def download_all(plan: InstallPlan, world: World, session: Session) -> tuple[Sto
         for action in actions
     )
     reporter = session.reporter
-    reporter.emit(PhaseStarted(phase=Phase.DOWNLOAD, total=len(jobs)))
     started = time.monotonic()
     while (stored := _download(jobs, world, reporter)) is None:
         pass
@@ -54,6 +53,7 @@ def download_all(plan: InstallPlan, world: World, session: Session) -> tuple[Sto
 
 def _download(jobs: tuple[WheelJob, ...], world: World, reporter: Reporter) -> tuple[StoredWheel, ...] | None:
     """All of them, or None: there was no room, and now there is another place."""
+    reporter.emit(PhaseStarted(phase=Phase.DOWNLOAD, total=len(jobs)))
     work = world.work
     check_room = partial(check_room_for_downloads, work=work, store=world.store.writable_root())
     try:

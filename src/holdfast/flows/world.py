@@ -19,6 +19,7 @@ from dataclasses import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from holdfast.errors import InterruptedBySignal, NoRoomError
+from holdfast.events import Detail
 from holdfast.flows.session import Session
 from holdfast.model.hashes import Hash
 from holdfast.model.metadata import Metadata
@@ -145,6 +146,7 @@ class World(PackageSource):
             if is_beside(full):
                 raise error
             self._make_work(beside=True)
+            self._reporter.emit(Detail(text=f"{full} is full; the work goes on in {self.work}"))
             if self._store is not None:
                 self._store.fall_back_to(self._fallback)
 
