@@ -123,9 +123,14 @@ def test_the_target_that_install_would_take(sandbox: Sandbox, tmp_path: Path) ->
     failed = sandbox.run("doctor", "--json", env={"VIRTUAL_ENV": None}).returned(3)
     assert failed.json["error"]["hint"]
     other = sandbox.make_venv("other")
-    for args, root in (((), sandbox.venv.root), (("--python", other.root), other.root), (("--target", "x"), "x")):
-        judged = sandbox.run("doctor", "--json", *args).ok().json["judged"]
-        assert judged == os.path.join(sandbox.cwd, root)
+    for args, root, missing in (
+        ((), sandbox.venv.root, False),
+        (("--python", other.root), other.root, False),
+        (("--target", "x"), sandbox.cwd, True),
+        (("--prefix", "x/y"), sandbox.cwd, True),
+    ):
+        found = sandbox.run("doctor", "--json", *args).ok().json
+        assert (found["judged"], found["missing"]) == (root, missing)
     assert not os.listdir(sandbox.cwd)
     both = sandbox.run("doctor", "--python", other.root, str(tmp_path)).returned(2)
     assert "--python" in both.stderr

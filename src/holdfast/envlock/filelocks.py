@@ -26,6 +26,11 @@ _TRIED_AGAIN = frozenset({errno.ENOLCK, errno.EINTR})
 _NO_LOCKS = _TRIED_AGAIN | {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EINVAL, 524}
 _TRIES = 3
 
+_ONE_HOST = frozenset(
+    {"bcachefs", "devtmpfs", "exfat", "f2fs", "fuse.fuse-overlayfs", "fuseblk", "hfsplus", "jfs", "nilfs2", "ntfs3"}
+    | {"ramfs", "reiserfs", "vfat", "zfs"}
+)
+"""Besides those that `disk.FileSystem.locks_are_here` knows: nobody else can have them mounted."""
 _COHERENT = frozenset(
     {"nfs", "nfs4", "ceph", "fuse.ceph", "gpfs", "gfs2", "ocfs2", "cifs", "smb3", "fuse.glusterfs", "fuse.mfs"}
 )
@@ -47,7 +52,7 @@ def reach(filesystem: disk.FileSystem) -> Reach:
     """
     if not filesystem.type:
         return Reach.UNKNOWN
-    if filesystem.locks_are_here:
+    if filesystem.locks_are_here or filesystem.type in _ONE_HOST:
         return Reach.EVERYBODY
     passed_on = filesystem.type in _COHERENT or (filesystem.type == "lustre" and "flock" in filesystem.options)
     return Reach.EVERYBODY if passed_on and not filesystem.options & _LOCAL_OPTIONS else Reach.THIS_HOST

@@ -57,32 +57,41 @@ def subject_of(path: str | None, request: TargetRequest, cache: FactsCache | Non
     """
     if path is None:
         target = locate(request, cache)
-        return Subject(asked=None, target=target, remarks=_unwelcome(target, request))
+        said = _unwelcome(target, request)
+        if os.path.lexists(target.root):
+            return Subject(asked=None, target=target, remarks=said)
+        return _directory(target.root, said, cache)
     absolute = os.path.abspath(os.path.join(request.cwd, os.path.expanduser(path)))
-    said: tuple[Remark, ...] = ()
-    if (root := _environment(absolute)) is not None:
-        wanted = replace(request, python=root, system=False, target=None, prefix=None, user=False, root=None)
-        try:
-            target = locate(wanted, cache)
-        except TargetError as error:
-            said = (Remark(text=error.cause, command=error.hint or f"holdfast venv --clear {root}", stops=True),)
-        else:
-            return Subject(asked=absolute, target=target, remarks=_unwelcome(target, wanted))
-    real = os.path.realpath(absolute)
-    nearest = TargetRequest(python=sys.executable, target=disk.nearest_directory(real), cwd=request.cwd)
-    return Subject(asked=real, target=locate(nearest, cache), missing=not os.path.lexists(real), remarks=said)
+    if (root := _environment(absolute)) is None:
+        return _directory(absolute, (), cache)
+    wanted = replace(request, python=root, system=False, target=None, prefix=None, user=False, root=None)
+    try:
+        target = locate(wanted, cache)
+    except TargetError as error:
+        broken = Remark(text=error.cause, command=error.hint or f"holdfast venv --clear {root}", stops=True)
+        return _directory(absolute, (broken,), cache)
+    return Subject(asked=absolute, target=target, remarks=_unwelcome(target, wanted))
+
+
+def _directory(path: str, said: tuple[Remark, ...], cache: FactsCache | None) -> Subject:
+    """A directory as such, or the nearest parent of what does not exist: as ``--target``, by the Python at hand."""
+    real = os.path.realpath(path)
+    request = TargetRequest(python=sys.executable, target=disk.nearest_directory(real))
+    return Subject(asked=real, target=locate(request, cache), missing=not os.path.lexists(real), remarks=said)
 
 
 def recovering(target: Target) -> str:
     """The command that breaks, undoes and sweeps what is dead in a target."""
+    root = shlex.quote(target.root.removeprefix(target.relocation))
     match target.kind:
         case TargetKind.SYSTEM | TargetKind.USER:
             named = f"--{target.kind.value}"
         case TargetKind.TARGET | TargetKind.PREFIX:
-            named = f"--{target.kind.value} {shlex.quote(target.root)}"
+            named = f"--{target.kind.value} {root}"
         case TargetKind.VENV | TargetKind.PYTHON:
-            named = f"--python {shlex.quote(target.root)}"
-    return f"holdfast recover {named}"
+            named = f"--python {root}"
+    below = f" --root {shlex.quote(target.relocation)}" if target.relocation else ""
+    return f"holdfast recover {named}{below}"
 
 
 def _environment(path: str) -> str | None:

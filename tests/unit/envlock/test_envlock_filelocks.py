@@ -21,6 +21,7 @@ from holdfast.errors import LockUnavailableError
     [
         ("ext4", "rw", Reach.EVERYBODY),
         ("overlay", "rw,volatile", Reach.EVERYBODY),
+        ("zfs", "rw,xattr,noacl", Reach.EVERYBODY),
         ("nfs4", "rw,vers=4.2,local_lock=none", Reach.EVERYBODY),
         ("nfs", "rw,vers=3,local_lock=none", Reach.EVERYBODY),
         ("nfs", "rw,vers=3,nolock,local_lock=all", Reach.THIS_HOST),
