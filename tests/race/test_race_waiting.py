@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import os
+import pty
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
+import termios
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -148,7 +153,114 @@ def assert_names(text: str, holder: subprocess.Popen[str], bench: Bench) -> None
     assert f"process {holder.pid} " in text
     assert f"of {getpass.getuser()} " in text
     assert f"on {socket.gethostname()} " in text
-    assert "(holdfast install one)" in text
+    assert re.search(r"\(holdfast install one\) for (less than a second|\d+ s)", text)
+
+
+def test_the_announcement_says_how_long_it_is_held(bench: Bench, holder: subprocess.Popen[str]) -> None:
+    """By the lock, not by the command, which may have downloaded for an hour."""
+    time.sleep(2)
+    done = bench.install("two", "--lock-timeout=0").returned(6)
+    held = re.search(r"\(holdfast install one\) for (\d+) s", done.stderr)
+    assert held is not None
+    assert 2 <= int(held[1]) <= 10
+    holder.send_signal(signal.SIGCONT)
+    assert holder.wait(20) == 0
+
+
+def test_the_announcement_comes_with_q_too(bench: Bench, holder: subprocess.Popen[str]) -> None:
+    waiter = bench.start("two", "-q")
+    assert waiter.stderr is not None
+    began = time.monotonic()
+    assert_names(waiter.stderr.readline(), holder, bench)
+    assert time.monotonic() - began < 3
+    holder.send_signal(signal.SIGCONT)
+    assert holder.wait(20) == 0
+    assert waiter.communicate(timeout=20) == ("", "")
+    bench.assert_whole(one="1.0", two="1.0")
+
+
+def test_five_seconds_and_for_ever(bench: Bench, holder: subprocess.Popen[str]) -> None:
+    patient = bench.start("two", "--lock-timeout=-1")
+    began = time.monotonic()
+    done = bench.install("two", "--lock-timeout", "5").returned(6)
+    assert 5 <= time.monotonic() - began < 20
+    assert_names(done.stderr, holder, bench)
+    assert "waited 5 s" in done.stderr
+    assert done.stderr.count(WAITING) == 1
+    assert patient.poll() is None
+    holder.send_signal(signal.SIGCONT)
+    assert holder.wait(20) == 0
+    assert patient.wait(20) == 0
+    patient.communicate()
+    bench.assert_whole(one="1.0", two="1.0")
+
+
+@contextmanager
+def on_a_terminal(bench: Bench, *args: str) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """An install whose streams are a terminal of 80 columns, which is its controlling one; and the other end."""
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 80))
+    process = subprocess.Popen(
+        command(*bench.words("install", *args)),
+        env=bench.box.env(TERM="xterm"),
+        cwd=bench.box.cwd,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - this process has no threads
+    )
+    os.close(slave)
+    try:
+        yield process, master
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+def read_until(master: int, what: bytes, seconds: float = 20) -> bytes:
+    """What a terminal shows, up to the first match."""
+    shown, until = b"", time.monotonic() + seconds
+    while not re.search(what, shown):
+        assert time.monotonic() < until, shown
+        if select.select([master], [], [], 0.1)[0]:
+            try:
+                shown += os.read(master, 4096)
+            except OSError:  # the other end is closed
+                assert re.search(what, shown), shown
+    return shown
+
+
+def test_on_a_terminal_the_wait_is_live(bench: Bench, holder: subprocess.Popen[str]) -> None:
+    with on_a_terminal(bench, "two") as (waiter, master):
+        shown = read_until(master, rb"\r\x1b\[KWaiting  2\.\d s  ").decode()
+        assert shown.count(WAITING) == 1
+        assert_names(shown, holder, bench)
+        counted = [float(each) for each in re.findall(r"\r\x1b\[KWaiting  ([\d.]+) s  for ", shown)]
+        assert len(counted) >= 2
+        assert counted == sorted(set(counted))
+        live = [line for line in re.split(r"\r\x1b\[K|\r\n", shown) if line.startswith("Waiting  ")]
+        assert all(len(line) < 80 for line in live)  # it would wrap, and could not be wiped
+        holder.send_signal(signal.SIGCONT)
+        assert holder.wait(20) == 0
+        rest = read_until(master, b"Successfully installed two-1.0").decode()
+        assert rest.startswith("\r\x1b[K") or "\r\x1b[K" in rest
+        assert waiter.wait(20) == 0
+    bench.assert_whole(one="1.0", two="1.0")
+
+
+def test_ctrl_c_on_a_terminal_leaves_nothing(bench: Bench, holder: subprocess.Popen[str]) -> None:
+    with on_a_terminal(bench, "two") as (waiter, master):
+        read_until(master, rb"\r\x1b\[KWaiting  ")
+        os.write(master, b"\x03")
+        shown = read_until(master, rb"interrupted\.").decode()
+        assert "\r\x1b[K" in shown
+        assert "Nothing was changed." in shown + read_until(master, rb"changed\.|$").decode()
+        assert waiter.wait(20) == -signal.SIGINT
+    holder.send_signal(signal.SIGCONT)
+    assert holder.wait(20) == 0
+    bench.assert_whole(one="1.0")
 
 
 def test_a_killed_holder_is_taken_over_at_once(bench: Bench, holder: subprocess.Popen[str]) -> None:

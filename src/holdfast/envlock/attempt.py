@@ -15,7 +15,7 @@ import os
 from holdfast import disk
 from holdfast.envlock import filelocks, obstacle, published, uv
 from holdfast.envlock.holder import Free, Held, Unreadable, describe, look, verdict
-from holdfast.envlock.lease import Leases, Record
+from holdfast.envlock.lease import Leases, Record, stamped
 from holdfast.envlock.obstacle import Obstacle
 from holdfast.events import Detail, Reporter, Warned
 from holdfast.model.owner import LockMode, Verdict
@@ -109,6 +109,7 @@ class Taker:
             disk.close(self.records.pop().fd)
 
     def _publish(self) -> Obstacle | None:
+        self.records[:] = map(stamped, self.records)
         for directory in self._directories:
             try:
                 if not published.publish(directory, self._id):

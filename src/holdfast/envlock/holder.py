@@ -137,8 +137,8 @@ def describe_owner(record: OwnerRecord) -> str:
     if record.command:
         parts.append(f"(holdfast {printable(record.command)})")
     age = time.time() - record.since
-    if 1 <= age < 1e9:  # noqa: PLR2004 - a clock that is off by 30 years is wrong
-        parts.append(f"since {age:.0f} s")
+    if 0 <= age < 1e9:  # noqa: PLR2004 - a clock that is off by 30 years is wrong
+        parts.append(f"for {age:.0f} s" if age >= 1 else "for less than a second")
     return " ".join(parts)
 
 

@@ -57,6 +57,16 @@ class Record:
     size: int
 
 
+def stamped(record: Record) -> Record:
+    """The record of a lock that is about to be published: it says since when, however long that was waited for."""
+    if abs(time.time() - record.content.since) < 1:
+        return record
+    content = replace(record.content, since=time.time())
+    with suppress(OSError):  # for people
+        disk.pwrite(record.fd, content.to_bytes(size=record.size))
+    return replace(record, content=content)
+
+
 class Beat:
     """The holder's side: raises the counter now and then."""
 

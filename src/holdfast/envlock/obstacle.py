@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from holdfast import disk
 from holdfast.envlock import lease, uv
-from holdfast.envlock.holder import Held, Unreadable, describe, is_sticky_for_others
+from holdfast.envlock.holder import Held, Unreadable, describe, is_sticky_for_others, printable
 from holdfast.errors import LockUnavailableError
 from holdfast.model.owner import Verdict
 from holdfast.model.transaction import LOCK_NAME
@@ -72,7 +72,7 @@ def of_holder(sight: Held, verdict: Verdict) -> Obstacle:
     remedy = "Wait longer, with --lock-timeout=-1"
     if verdict is Verdict.UNKNOWN:
         silence = f"after {lease.LEASE:.0f} s without a sign of life it is taken over"
-        gone = f"if that process on {sight.record.host or 'its host'!a} has ended for certain"
+        gone = f"if that process on {printable(sight.record.host) or 'its host'} has ended for certain"
         remedy = f"{remedy}: {silence}; or, {gone}: rm -r {sight.path}"
     return Obstacle(path=sight.path, holder=describe(sight), remedy=remedy)
 

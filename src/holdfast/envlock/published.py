@@ -20,6 +20,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -79,7 +80,7 @@ def _prepared(
         if refused is not None and mode is LockMode.FLOCK:
             raise filelocks.unavailable(directory.parent, refused)
         marker = mode is LockMode.MARKER or refused is not None
-        record = replace(owner, mode=LockMode.MARKER if marker else LockMode.FLOCK)
+        record = replace(owner, mode=LockMode.MARKER if marker else LockMode.FLOCK, since=time.time())
         content = record.to_bytes(size=len(record.to_bytes()) + _COUNTER_ROOM)
         disk.write(fd, content)
         if sync:

@@ -67,7 +67,7 @@ class Progress:
             case DistributionStaged():
                 self.done += 1
             case LockWaiting(path=path, holder=holder, waited=waited):
-                self.waiting = f"Waiting for {path}, held by {holder} ({seconds_text(waited)})"
+                self.waiting = f"Waiting  {seconds_text(waited)}  for {path}, held by {holder}"
             case LockAcquired():
                 self.waiting = ""
             case _:
