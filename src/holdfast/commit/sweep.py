@@ -15,6 +15,7 @@ import stat as modes
 from contextlib import suppress
 
 from holdfast import disk
+from holdfast.commit.making import make
 from holdfast.commit.paths import is_bytecode
 from holdfast.commit.rooms import Doors, Room, Rooms
 from holdfast.model.changes import StagedChangeSet, Step, StepKind
@@ -121,8 +122,7 @@ class _Sweep:
 
     def _keep(self, n: str, room: Room) -> None:
         """Set aside what nobody may delete; everything else in the transaction directory goes."""
-        with suppress(FileExistsError):
-            disk.mkdir(KEPT_NAME, 0o700, dir_fd=room.own)
+        make(KEPT_NAME, room.own)
         # DISK: foreign files in old/<n>, their places taken by others
         disk.rename(n, f"{KEPT_NAME}/{n}", src_dir_fd=room.old, dst_dir_fd=room.own)
 
@@ -132,12 +132,6 @@ def _down(opened: list[int], start: int, names: list[str], like: list[int] | Non
     fd = start
     for at, name in enumerate(names):
         if like is not None:
-            with suppress(FileExistsError):
-                disk.mkdir(name, 0o700, dir_fd=fd)
-                made = disk.open_dir(name, dir_fd=fd)
-                opened.append(made)
-                disk.fchmod(made, modes.S_IMODE(disk.fstat(like[at]).st_mode))
-                fd = made
-                continue
+            make(name, fd, like=disk.fstat(like[at]))
         fd = disk.open_dir(name, dir_fd=fd)
         opened.append(fd)

@@ -82,6 +82,31 @@ def test_a_file_whose_place_is_taken_is_set_aside(root: str) -> None:
     assert list(kept.values()) == [b"mine"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a directory to any group")
+@pytest.mark.parametrize("taken", [False, True], ids=["given back", "set aside"])
+def test_in_a_shared_directory_what_is_made_for_it_is_the_groups(root: str, *, taken: bool) -> None:
+    site = scheme_at(root).purelib
+    for parent, _, _ in os.walk(f"{root}/lib"):
+        os.chown(parent, -1, 54321)
+        os.chmod(parent, 0o775)
+
+    def at_the_journal(call: Call) -> bool:
+        if call.paths and call.paths[-1].endswith("/journal"):
+            if call.name == "rename":
+                Path(f"{site}/a/deep/mine.txt").write_bytes(b"mine")
+            elif taken:
+                Path(f"{site}/a/deep").write_bytes(b"taken")
+        return False
+
+    with FaultyDisk(only=at_the_journal):
+        assert isinstance(change(root, (A,), (B,)), Committed)
+    (mine,) = [path for path in files(root) if path.endswith("mine.txt")]
+    assert ("/kept/" in mine) is taken
+    for directory in (os.path.dirname(mine), os.path.dirname(os.path.dirname(mine))):
+        status = os.stat(directory)
+        assert (oct(status.st_mode & 0o7777), status.st_gid) == ("0o775", 54321), directory
+
+
 def test_what_cannot_be_deleted_at_once_is_no_foreign_file(root: str) -> None:
     def of_the_sweep(call: Call) -> bool:
         return call.name == "unlink" and "/old/" in call.paths[0]
