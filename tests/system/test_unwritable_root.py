@@ -329,6 +329,27 @@ def test_kills_at_any_moment_leave_nothing_behind_the_next_one(image: Image) -> 
     image.assert_clean(app="1.0", other="1.0")
 
 
+@pytest.mark.exhaustive
+def test_many_at_once_in_a_tmpdir_that_cannot_hold_them_all(image: Image, mounts: Mounts) -> None:
+    mounts.tmpfs(image.tmp, "mode=1777", "size=1300k")
+    names = ("app", "bulk", "mass", "heap")
+    for name in names[1:]:
+        image.index.add(pkg(name, files={f"{name}/blob.bin": os.urandom(300_000)}))
+    image.index.on("/files/*.whl", Throttle(bytes_per_second=2_000_000))
+    moved = 0
+    for _ in range(6):
+        for words in (("install", "-v", "--no-cache-dir"), ("uninstall",)):
+            together = [image.start(*words, name, mounts=mounts) for name in names]
+            for process in together:
+                _, err = process.communicate(timeout=120)
+                assert process.returncode == 0, err
+                moved += "the work goes on in" in err
+            if words[0] == "install":
+                image.assert_clean(mounts, app="2.0", **dict.fromkeys(names[1:], "1.0"))
+    image.assert_clean(mounts)
+    assert 0 < moved < 6 * len(names)  # both were seen
+
+
 def test_two_at_once(image: Image) -> None:
     slowly(image)
     both = [image.start("install", name) for name in ("app", "other")]
