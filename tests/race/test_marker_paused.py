@@ -16,6 +16,9 @@ from holdfast.envlock import lease
 from tests.race.marker_scene import COMMANDS, LEASE, Scene
 from tests.support.hosts import CONTAINER, HERE, Place, Point, another_host
 
+WHERE_AND_HOW = pytest.mark.parametrize(
+    ("place", "mode"), [(another_host(), "marker"), (CONTAINER, "flock")], ids=["host-marker", "container-flock"]
+)
 FENCED = "Another process took over the environment lock and undoes this change."
 
 
@@ -71,9 +74,7 @@ def upgrade(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     return Scene(str(tmp_path_factory.mktemp("upgrade")))
 
 
-@pytest.mark.parametrize(
-    ("place", "mode"), [(another_host(), "marker"), (CONTAINER, "flock")], ids=["host-marker", "container-flock"]
-)
+@WHERE_AND_HOW
 def test_who_is_stopped_past_his_lease_is_fenced(upgrade: Scene, place: Place, mode: str) -> None:
     """Before the journal, with it, and where he has committed: a share of what the next test stops after."""
     points = upgrade.until_he_has_committed()
@@ -84,10 +85,9 @@ def test_who_is_stopped_past_his_lease_is_fenced(upgrade: Scene, place: Place, m
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("mode", ["marker", "flock"])
-@pytest.mark.parametrize("place", [CONTAINER, another_host()], ids=["container", "host"])
+@WHERE_AND_HOW
 def test_who_is_stopped_past_his_lease_is_fenced_after_every_call(
-    tmp_path: Path, command: str, mode: str, place: Place
+    tmp_path: Path, command: str, place: Place, mode: str
 ) -> None:
     scene = Scene(str(tmp_path), command)
     points = scene.from_publishing_to_the_end()

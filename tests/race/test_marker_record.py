@@ -27,7 +27,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     return Scene(str(tmp_path_factory.mktemp("upgrade")))
 
 
-@pytest.mark.parametrize("size", [0, 40], ids=["empty", "half"])
+@pytest.mark.parametrize("size", [pytest.param(0, marks=pytest.mark.exhaustive), 40], ids=["empty", "half"])
 def test_a_half_written_record_is_waited_for_and_the_way_out_is_named(scene: Scene, size: int) -> None:
     """As a power failure leaves it. What is named to type is all that it takes: OLD comes back."""
     scene.fresh()

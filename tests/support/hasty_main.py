@@ -17,8 +17,11 @@ from holdfast.envlock import lease
 def hasty(
     *args: str, seconds: float, refresh: float = 5.0, skew: float = 0.0, module: str = "holdfast"
 ) -> Sequence[str]:
-    """The argument list; it needs the repository's root on ``PYTHONPATH``."""
-    return [sys.executable, "-m", __name__, str(seconds), str(refresh), str(skew), module, *args]
+    """The argument list; it needs the repository's root on ``PYTHONPATH``.
+
+    No bytecode is written, so that every run makes the same calls.
+    """
+    return [sys.executable, "-B", "-m", __name__, str(seconds), str(refresh), str(skew), module, *args]
 
 
 def main() -> None:
