@@ -1,0 +1,157 @@
+"""Network file systems of Debian: what the server runs, and how a node mounts the share.
+
+Each is private to its cluster: configuration, state and logs lie in the test's directory, mounted over the places
+where Debian's packages look for them.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from tests.support.cluster.machines import ADDRESS, Cluster, Node, need, wait_for
+
+LINKS = "no_contain_symlinks"
+"""Debian's sshfs follows no absolute symlink unless it is told to, and an environment's ``bin/python`` is one."""
+
+
+class FileSystem(Protocol):
+    """One kind of share."""
+
+    daemon: ClassVar[str]
+    """The client's process on a node."""
+    servers: ClassVar[tuple[str, ...]]
+    """The processes without which the server does nothing."""
+
+    def serve(self, made: Cluster) -> None:
+        """Start the server."""
+
+    def mount(self, made: Cluster, node: Node) -> None:
+        """Mount the share on a node."""
+
+
+@dataclass(frozen=True, slots=True)
+class GlusterFs:
+    """GlusterFS.
+
+    Args:
+        bricks: How many.
+        layout: Words of ``gluster volume create``: ``replica 2``; empty: distributed over the bricks.
+    """
+
+    bricks: int = 1
+    layout: str = ""
+    daemon: ClassVar[str] = "glusterfs"
+    servers: ClassVar[tuple[str, ...]] = ("glusterfsd",)
+
+    def serve(self, made: Cluster) -> None:
+        """Start glusterd, and one volume."""
+        need("glusterd", "gluster", "glusterfs")
+        server = made.server
+        for name, place in (("lib", "/var/lib/glusterd"), ("log", "/var/log/glusterfs"), ("run", "/run")):
+            os.makedirs(os.path.join(server.root, name))
+            server.run("mount", "--bind", os.path.join(server.root, name), place)
+        server.run("glusterd")
+        wait_for(lambda: server.succeeds("gluster", "--mode=script", "volume", "list"), "glusterd")
+        bricks = [f"{ADDRESS}:{server.root}/brick{n}" for n in range(self.bricks)]
+        gluster = ("gluster", "--mode=script", "volume")
+        server.run(*gluster, "create", "share", *self.layout.split(), *bricks, "force")
+        server.run(*gluster, "start", "share")
+
+    def mount(self, made: Cluster, node: Node) -> None:
+        """Mount the volume."""
+        log = os.path.join(node.root, "glusterfs.log")
+        _until_mounted(node, ("glusterfs", f"--log-file={log}", f"-s{ADDRESS}", "--volfile-id=share", made.share))
+
+
+@dataclass(frozen=True, slots=True)
+class Sshfs:
+    """sshfs to an sshd of its own.
+
+    Args:
+        options: Of the mount. Without ``dir_cache=no`` (the default) it shows what was there up to 20 s ago.
+    """
+
+    options: str = f"{LINKS},dir_cache=no"
+    daemon: ClassVar[str] = "sshfs"
+    servers: ClassVar[tuple[str, ...]] = ("sshd",)
+
+    def serve(self, made: Cluster) -> None:
+        """Start sshd."""
+        need("sshfs", "sshd", "ssh-keygen")
+        server, root = made.server, made.server.root
+        for name in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{root}/{name}"], check=True)
+        os.replace(f"{root}/user.pub", f"{root}/authorized")
+        for name in ("export", "run/sshd"):
+            os.makedirs(os.path.join(root, name))
+        server.run("mount", "--bind", f"{root}/run", "/run")
+        with open(f"{root}/sshd_config", "w", encoding="utf-8") as file:
+            file.write(
+                f"ListenAddress {ADDRESS}\nHostKey {root}/host\nAuthorizedKeysFile {root}/authorized\nStrictModes no\n"
+                "UsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nSubsystem sftp internal-sftp\n"
+                f"MaxStartups 100\nPidFile {root}/sshd.pid\n"
+            )
+        server.run("/usr/sbin/sshd", "-f", f"{root}/sshd_config", "-E", f"{root}/sshd.log")
+
+    def mount(self, made: Cluster, node: Node) -> None:
+        """Mount the exported directory."""
+        root = made.server.root
+        options = f"IdentityFile={root}/user,StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null,LogLevel=ERROR"
+        options += f",{self.options}" * bool(self.options)
+        _until_mounted(node, ("sshfs", "-o", options, f"root@{ADDRESS}:{root}/export", made.share))
+
+
+@dataclass(frozen=True, slots=True)
+class MooseFs:
+    """MooseFS: a master and one chunk server."""
+
+    options: str = ""
+    daemon: ClassVar[str] = "mfsmount"
+    servers: ClassVar[tuple[str, ...]] = ("mfsmaster", "mfschunkserver")
+
+    def serve(self, made: Cluster) -> None:
+        """Start both."""
+        need("mfsmaster", "mfschunkserver", "mfsmount")
+        server, root = made.server, made.server.root
+        for name in ("master", "chunks", "chunkserver"):
+            os.makedirs(os.path.join(root, name))
+        with open("/var/lib/mfs/metadata.mfs.empty", "rb") as empty:
+            _write(f"{root}/master/metadata.mfs", empty.read().decode("latin-1"))
+        who = "WORKING_USER = root\nWORKING_GROUP = root\nNICE_LEVEL = 0\n"
+        _write(f"{root}/exports.cfg", "* / rw,alldirs,admin,maproot=0:0\n")
+        master = f"DATA_PATH = {root}/master\nEXPORTS_FILENAME = {root}/exports.cfg\n"
+        _write(f"{root}/master.cfg", f"{who}{master}TOPOLOGY_FILENAME = {root}/none\n")
+        _write(f"{root}/hdd.cfg", f"{root}/chunks\n")
+        chunks = f"DATA_PATH = {root}/chunkserver\nHDD_CONF_FILENAME = {root}/hdd.cfg\n"
+        _write(f"{root}/chunkserver.cfg", f"{who}{chunks}MASTER_HOST = {ADDRESS}\nMASTER_RECONNECTION_DELAY = 1\n")
+        server.run("mfsmaster", "-c", f"{root}/master.cfg", "start")
+        server.run("mfschunkserver", "-c", f"{root}/chunkserver.cfg", "start")
+
+    def mount(self, made: Cluster, node: Node) -> None:
+        """Mount the root."""
+        options = f"mfsmaster={ADDRESS}" + f",{self.options}" * bool(self.options)
+        _until_mounted(node, ("mfsmount", made.share, "-o", options))
+
+
+FILESYSTEMS: dict[str, FileSystem] = {
+    "glusterfs": GlusterFs(),
+    "glusterfs-distributed": GlusterFs(bricks=2),
+    "glusterfs-replicated": GlusterFs(bricks=3, layout="replica 3"),
+    "moosefs": MooseFs(),
+    "sshfs": Sshfs(),
+    "sshfs-remembering": Sshfs(options=f"{LINKS},dir_cache=yes"),
+}
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="latin-1") as file:
+        file.write(text)
+
+
+def _until_mounted(node: Node, line: tuple[str, ...]) -> None:
+    done = subprocess.run(node.line(*line), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, f"{line} ended with {done.returncode}: {done.stdout}{done.stderr}"
+    wait_for(lambda: node.succeeds("stat", "-f", node.share) and node.mounted(), "the mount")
