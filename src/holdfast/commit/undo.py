@@ -147,8 +147,9 @@ class _Undo:
             if not self._moved_whole(at, to, wanted):
                 self._merge(at, to, room, wanted)
             return
-        if there is not None and _same(here, there):
-            _drop(at, to.name, to.fd)  # placed by link, and not yet taken from new/
+        if there is not None and (_same(here, there) or _is_alike(at, to.fd, to.name)):
+            # Placed by link, and not yet taken from new/. (On sshfs two names of one file have two inodes.)
+            _drop(at, to.name, to.fd)
         elif there is None and not step.directory and self._is_ours(step, at, here):
             if self._may_take(step, at.path):
                 disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
