@@ -29,3 +29,8 @@ def group_name(gid: int) -> str:
         return grp.getgrgid(gid).gr_name
     except (KeyError, ImportError):
         return f"gid {gid}"
+
+
+def group_word(gid: int) -> str:
+    """As a command takes it: ``devs``, or ``1234``."""
+    return group_name(gid).removeprefix("gid ")

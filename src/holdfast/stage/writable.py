@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from holdfast import disk
 from holdfast.errors import TargetError
 from holdfast.model.target import Target, TargetKind
-from holdfast.stage.people import group_name, user_name, user_word
+from holdfast.stage.people import group_name, group_word, user_name, user_word
 
 
 def check_writable(
@@ -99,16 +99,16 @@ def _remedy(target: Target, directory: str, status: os.stat_result, missing: tup
         return f"Look at how it is mounted: findmnt -T {directory}"
     if target.kind is TargetKind.SYSTEM:
         return _alone(target, status.st_uid)
-    me, mine = user_name(os.geteuid()), {os.getegid(), *os.getgroups()}
+    me, mine = user_word(os.geteuid()), {os.getegid(), *os.getgroups()}
     if status.st_mode & stat.S_IWGRP and status.st_gid not in {0, *mine}:
-        return f"sudo usermod -aG {group_name(status.st_gid)} {me}, then log in again; or {_elsewhere(target)}"
+        return f"sudo usermod -aG {group_word(status.st_gid)} {me}, then log in again; or {_elsewhere(target)}"
     if missing:
         return f"As root, then the same command again: install -d -o {user_word(os.geteuid())} {shlex.join(missing)}"
     if target.kind is TargetKind.USER:
         return _alone(target, status.st_uid)
-    group = group_name(status.st_gid if status.st_gid in mine - {0} else os.getegid())
+    group = group_word(status.st_gid if status.st_gid in mine - {0} else os.getegid())
     share = f"HOLDFAST_SHARED={group}"
-    return f"{_alone(target, status.st_uid)}; or share it: made with {share} (Dockerfile: ENV {share})"
+    return f"{_alone(target, status.st_uid)}; or share it: make it with {share} (Dockerfile: ENV {share})"
 
 
 def _alone(target: Target, uid: int) -> str:
@@ -117,7 +117,8 @@ def _alone(target: Target, uid: int) -> str:
         case TargetKind.SYSTEM:
             return f"sudo holdfast ... --system, or {_elsewhere(target)}"
         case TargetKind.VENV | TargetKind.PYTHON | TargetKind.USER:
-            return f"sudo -u {user_word(uid, before_number='#')} holdfast ..., or {_elsewhere(target)}"
+            owner = f"-u {user_word(uid, before_number='#')} " if uid else ""
+            return f"sudo {owner}holdfast ..., or {_elsewhere(target)}"
         case TargetKind.TARGET | TargetKind.PREFIX:
             return _elsewhere(target)
 

@@ -13,7 +13,7 @@ import pytest
 from holdfast.disk import calls
 from holdfast.errors import TargetError
 from holdfast.model.target import Target, TargetKind
-from holdfast.stage.people import group_name
+from holdfast.stage.people import group_word
 from holdfast.stage.writable import check_writable
 from tests.support.areas import bare_target
 from tests.support.trees import snapshot
@@ -44,8 +44,8 @@ def test_what_may_be_written_is_fine_and_nothing_is_changed(target: Target, tmp_
         (TargetKind.VENV, "holdfast venv .venv"),
         (TargetKind.TARGET, "--target"),
         (TargetKind.PREFIX, "--prefix"),
-        (TargetKind.VENV, f"ENV HOLDFAST_SHARED={group_name(os.getegid())}"),
-        (TargetKind.TARGET, f"ENV HOLDFAST_SHARED={group_name(os.getegid())}"),
+        (TargetKind.VENV, f"ENV HOLDFAST_SHARED={group_word(os.getegid())}"),
+        (TargetKind.TARGET, f"ENV HOLDFAST_SHARED={group_word(os.getegid())}"),
     ],
 )
 def test_a_directory_that_may_not_be_written_is_named_with_its_owner(
@@ -68,7 +68,7 @@ def test_who_is_not_in_the_group_is_told_how_to_become_one_of_it(target: Target,
     with calls.using(NotMine(target.scheme.purelib)), pytest.raises(TargetError) as caught:
         check_writable(replace(target, kind=kind), [target.scheme.purelib])
     assert "it belongs to root and the group gid 54321 (drwxrwsr-x)" in caught.value.cause
-    assert (caught.value.hint or "").startswith("sudo usermod -aG gid 54321 root, then log in again; or ")
+    assert (caught.value.hint or "").startswith("sudo usermod -aG 54321 root, then log in again; or ")
 
 
 def test_a_missing_directory_is_judged_by_its_nearest_parent(target: Target) -> None:
