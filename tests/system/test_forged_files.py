@@ -315,6 +315,28 @@ def own_journal(scene: Scene, *steps: list[object]) -> bytes:
     return journal(*steps, projects=[[0, [*INFO, digest], None]])
 
 
+@pytest.mark.parametrize("kind", ["to a file", "hard link", "fifo", "loop", "directory"])
+@pytest.mark.parametrize("name", ["INSTALLER", "METADATA", "RECORD", "direct_url.json", "REQUESTED"])
+def test_a_forged_distribution_shows_nobody_what_is_roots(scene: Scene, kind: str, name: str) -> None:
+    own_journal(scene, step("remove", "x.py"))
+    path = os.path.join(scene.site, INFO[1], name)
+    plant(kind, path, scene)
+    scene.give(os.path.join(scene.site, INFO[1]))
+    if kind == "hard link":
+        os.chown(path, 0, 0)
+    commands = (
+        ("list", "-v"),
+        ("show", "-f", "forged"),
+        ("check", "--files"),
+        ("freeze",),
+        ("list", "--format", "json"),
+        ("uninstall", "-y", "forged"),
+    )
+    done = [scene.run(*words) for words in commands]
+    assert {each.returncode for each in done} <= {0, 1, 3, 5, 9}
+    scene.assert_harmless(*done)
+
+
 def test_another_environments_paths_are_looked_for_in_ones_own(scene: Scene) -> None:
     """A journal names schemes; whose they are, the reader computes."""
     other = scene.box.make_venv("other")

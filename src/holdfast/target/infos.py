@@ -23,6 +23,7 @@ from holdfast.model.requirement import parse_requirement
 
 SUFFIXES = (".dist-info", ".egg-info", ".egg-link")
 _SMALL = 64 * 1024
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 UNREAD: tuple[()] = ()
 """``record`` of a distribution that has a RECORD which was not read yet; see `records.with_records`."""
 
@@ -160,16 +161,42 @@ def _first_line(path: str) -> str:
     return lines[0].strip() if lines else ""
 
 
+def _open_linked(path: str) -> int:
+    """Follow a symlink that root or this user made, or whose maker has the file: else it leads root to secrets."""
+    owner = os.lstat(path).st_uid
+    fd = os.open(path, _FLAGS)
+    try:
+        if owner not in {0, os.geteuid()}:
+            _refuse_anothers(path, owner, os.fstat(fd).st_uid)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _refuse_anothers(path: str, one: int, other: int) -> None:
+    if one != other:
+        raise PermissionError(errno.EACCES, f"It is a link of uid {one} to a file of uid {other}", path)
+
+
 def read_limited(path: str, limit: int) -> bytes:
     """At most ``limit`` bytes of a regular file; a planted FIFO or device must not stop a reader.
 
     Raises:
-        OSError: It cannot be read, or is no regular file.
+        OSError: It cannot be read, is no regular file, or is none that whoever put it there could have read.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        fd = os.open(path, _FLAGS | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        fd = _open_linked(path)
     with open(fd, "rb", buffering=0) as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "Not a regular file", path)
+        if status.st_nlink > 1 and not status.st_mode & stat.S_IROTH:
+            _refuse_anothers(path, os.stat(os.path.dirname(path)).st_uid, status.st_uid)
         parts = []
         while limit > 0 and (part := file.read(limit)):
             parts.append(part)
