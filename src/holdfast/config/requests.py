@@ -10,7 +10,6 @@ from packaging.utils import NormalizedName, canonicalize_name
 from holdfast.config.formats import fold_formats
 from holdfast.config.places import user_cache_directory
 from holdfast.config.settings import Settings
-from holdfast.config.sharing import sharing
 from holdfast.errors import UsageError
 from holdfast.model.owner import LockMode
 from holdfast.model.request import (
@@ -28,6 +27,10 @@ from holdfast.model.request import (
     UpgradeStrategy,
 )
 from holdfast.model.target import TargetRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from holdfast.model.rights import Sharing
 
 _SCHEMES = frozenset({"http", "https", "file"})
 _CHOICES_OF_TARGET = ("python", "system", "target", "prefix", "user")
@@ -229,8 +232,16 @@ def _install_policy(settings: Settings) -> InstallPolicy:
         compile_bytecode=settings.maybe("compile-bytecode"),
         link_mode=LinkMode(settings.text("link-mode") or ""),
         fsync=not settings.flag("no-fsync"),
-        shared=sharing(settings),
+        shared=_sharing(settings),
     )
+
+
+def _sharing(settings: Settings) -> Sharing | None:
+    if settings.text("shared") is None:
+        return None
+    from holdfast.config.sharing import sharing  # noqa: PLC0415 - seldom asked for
+
+    return sharing(settings)
 
 
 def _names(settings: Settings, name: str) -> frozenset[NormalizedName]:

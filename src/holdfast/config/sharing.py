@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from holdfast.config.settings import Settings
 from holdfast.errors import UsageError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from holdfast.model.rights import Sharing
+from holdfast.model.rights import Sharing
 
 _ON, _OFF = frozenset({"1", "true", "yes", "on"}), frozenset({"", "0", "false", "no", "off"})
 
@@ -21,8 +18,6 @@ def sharing(settings: Settings) -> Sharing | None:
     text = settings.text("shared")
     if text is None or text.lower() in _OFF:
         return None
-    from holdfast.model.rights import Sharing  # noqa: PLC0415 - seldom asked for
-
     return Sharing(gid=None if text.lower() in _ON else _gid(text, settings.chosen("shared").origin))
 
 

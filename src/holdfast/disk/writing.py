@@ -104,8 +104,8 @@ def give_rights(fd: int, mode: int, gid: int) -> bool:
     """Give a new file or directory its group, then its mode (a change of group clears set-id bits).
 
     Returns:
-        False: the group was refused (user namespaces, root_squash, not a member); the one that it has got no more than
-        everybody. In a shared target that is to be said.
+        False: the group was refused (user namespaces, root_squash, not a member), and that took something from it: the
+        one that it has got no more than everybody. In a shared target that is to be said.
     """
     if calls.current.fstat(fd).st_gid != gid:
         try:
@@ -113,9 +113,9 @@ def give_rights(fd: int, mode: int, gid: int) -> bool:
         except OSError as error:
             if error.errno not in _GROUP_REFUSED:
                 raise
-            everybodys = mode & modes.S_IRWXO
-            calls.current.fchmod(fd, mode & ~(modes.S_IRWXG | modes.S_ISGID) | everybodys << 3)
-            return False
+            everybodys = (mode & modes.S_IRWXO) << 3
+            calls.current.fchmod(fd, mode & ~(modes.S_IRWXG | modes.S_ISGID) | everybodys)
+            return everybodys == mode & modes.S_IRWXG
     calls.current.fchmod(fd, mode)
     return True
 

@@ -157,6 +157,14 @@ def test_a_refused_group_gets_no_more_than_everybody(tmp_path: Path, number: int
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o644
 
 
+def test_where_everybody_writes_a_refused_group_loses_nothing(tmp_path: Path) -> None:
+    found = mirror(Directory(0o777, os.getegid() + 1), uid=0, gid=0)
+    with FaultyDisk(Point(n=0), Fail(number=errno.EPERM, lasting=True), names=["fchown"]):
+        assert rights.make_directory(str(tmp_path / "directory"), found)
+        assert rights.write_file(str(tmp_path / "file"), b"x", found)
+    assert stat.S_IMODE((tmp_path / "directory").stat().st_mode) == 0o777
+
+
 def test_other_errors_are_not_ignored(tmp_path: Path) -> None:
     found = mirror(Directory(0o775, os.getegid() + 1), uid=0, gid=0)
     with (
