@@ -26,8 +26,9 @@ from dataclasses import dataclass
 
 from holdfast import disk
 from holdfast.commit.carry import MADE, in_turn
-from holdfast.commit.making import Forge, make, make_inside
-from holdfast.commit.rooms import JOURNAL, NEW, OLD, locate_room
+from holdfast.commit.drain import rotate
+from holdfast.commit.making import Forge, make_inside
+from holdfast.commit.rooms import JOURNAL, locate_room
 from holdfast.envlock.held import HeldLock
 from holdfast.model.owner import RECORD_LIMIT, OwnerRecord
 from holdfast.model.target import SchemeKey, Target
@@ -43,10 +44,8 @@ DEAD_NAME = "dead"
 """In the holder's directory: what was taken and needs no recovery (any more); it goes with it."""
 _OWNER = "owner"
 _MARKS = (BROKEN_NAME, JOURNAL, TAKEN_NAME)
-_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
-_NOT_WHOLE = frozenset({errno.EXDEV, *_NOT_EMPTY})
+_NOT_WHOLE = frozenset({errno.EXDEV, errno.ENOTEMPTY, errno.EEXIST})
 _NONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-_TRIES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +141,8 @@ def _take(identifier: str, held: HeldLock) -> list[str]:
                 if disk.lexists(source):
                     raise
                 held.check()  # a late step of the dead holder before us: it comes with what he had taken
+                with suppress(OSError):  # or its owner lived, and ended: an empty one would look like a journal
+                    disk.rmdir(place)
         inherited += _inherit(path, place, held)
     return inherited
 
@@ -210,7 +211,7 @@ def _disarm(identifier: str, target: Target, held: HeldLock) -> Taken | None:
             beside.append(found)
     journal = _rename_journal(first, suffix) if first else ""
     for path in (*moved, *beside):
-        _rotate(path, suffix, held, deep=bool(journal))
+        rotate(path, suffix, held, deep=bool(journal))
     if first is None:
         return None  # the journal lies where we hold no lock
     return Taken(id=identifier, path=first, owner=owner, journal=journal, suffix=suffix, taker=own.id)
@@ -225,59 +226,16 @@ def _rename_journal(path: str, suffix: str) -> str:
             if name == JOURNAL + suffix:
                 return name
             if name == JOURNAL or name.startswith(f"{JOURNAL}-"):
-                disk.rename(name, JOURNAL + suffix, src_dir_fd=fd, dst_dir_fd=fd)
+                try:
+                    disk.rename(name, JOURNAL + suffix, src_dir_fd=fd, dst_dir_fd=fd)
+                except FileNotFoundError:  # its owner, late, unlinked it before us: his change is in force, or undone
+                    if disk.lexists(name, dir_fd=fd):
+                        raise
+                    continue
                 return JOURNAL + suffix
         return ""
     finally:
         disk.close(fd)
-
-
-def _rotate(path: str, suffix: str, held: HeldLock, *, deep: bool) -> None:
-    """Move the entries of every ``new`` and ``old`` into fresh directories, and remove them."""
-    fd = disk.open_dir(path)
-    try:
-        for kind in (NEW, OLD):
-            make(kind + suffix, fd)
-            fresh = disk.open_dir(kind + suffix, dir_fd=fd)
-            try:
-                for name in disk.listdir(fd):
-                    if name == kind or (name.startswith(f"{kind}-") and name != kind + suffix):
-                        _drain(name, fd, fresh, held, forge=Forge(fd=fd, name=MADE + suffix) if deep else None)
-            finally:
-                disk.close(fresh)
-    finally:
-        disk.close(fd)
-
-
-def _drain(name: str, dir_fd: int, to: int, held: HeldLock, *, forge: Forge | None) -> None:
-    """Move everything in a directory into another and remove it, again until it is gone.
-
-    With a ``forge``, directories in it as well: an undo may hold a descriptor to one of them.
-    """
-    for _ in range(_TRIES):
-        source = disk.open_dir(name, dir_fd=dir_fd)
-        try:
-            for entry in disk.scandir(source):
-                held.refresh()
-                if forge and entry.is_dir(follow_symlinks=False):
-                    forge.make(entry.name, to, disk.lstat(entry.name, dir_fd=source))
-                    below = disk.open_dir(entry.name, dir_fd=to)
-                    try:
-                        _drain(entry.name, source, below, held, forge=forge)
-                    finally:
-                        disk.close(below)
-                else:
-                    disk.rename(entry.name, entry.name, src_dir_fd=source, dst_dir_fd=to)
-        finally:
-            disk.close(source)
-        try:
-            disk.rmdir(name, dir_fd=dir_fd)
-        except OSError as error:
-            if error.errno not in _NOT_EMPTY:
-                raise
-        else:
-            return
-    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
 
 
 def _lies(path: str, name: str) -> bool:
