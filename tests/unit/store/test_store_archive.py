@@ -123,7 +123,7 @@ def test_no_damage_ends_otherwise_than_in_a_fault(
         file.write(whole)
     try:
         for name, content in read_all(path).items():
-            assert "/" not in name
+            assert not name.startswith("/")  # one byte makes "a/txt" of "a.txt"
             assert zlib.crc32(content) >= 0
     except WheelFault as fault:
         assert fault.reason  # noqa: PT017 - the point is that nothing else is raised
