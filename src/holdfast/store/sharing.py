@@ -11,6 +11,7 @@ the cache can add, drop and clean. Elsewhere the umask decides; a new cache is i
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from holdfast import disk
 from holdfast.model.rights import is_shared, mirror, new_root
@@ -37,38 +38,30 @@ def make_directories(path: str, *, root: str) -> tuple[str, ...]:
     return made
 
 
-def share_tree(path: str) -> None:
-    """Give the directories in a tree of ours what its top asks for."""
-    for entry in disk.scandir(path):
-        if entry.is_dir(follow_symlinks=False):
-            below = os.path.join(path, entry.name)
-            fd = disk.open_dir(below)
-            try:
-                given = _give(fd, disk.stat(path), below=True)
-            finally:
-                disk.close(fd)
-            if given:
-                share_tree(below)
+def make_inside(directory: int, names: Iterable[str]) -> None:
+    """Make directories in one of ours.
+
+    Args:
+        directory: Descriptor.
+        names: Relative paths, parents before children; nothing lies there.
+    """
+    parent, uid, gid = disk.fstat(directory), os.geteuid(), os.getegid()
+    if not is_shared(parent, uid=uid, gid=gid):
+        for name in names:
+            disk.mkdir(name, dir_fd=directory)
+        return
+    given = mirror(parent, uid=uid, gid=gid)
+    for name in names:
+        disk.make_directory(name, lambda fd: disk.give_rights(fd, given.directory_mode, given.gid), dir_fd=directory)
 
 
 def _make(path: str, *, below: bool) -> None:
-    parent = disk.stat(os.path.dirname(path))
+    parent, uid, own = disk.stat(os.path.dirname(path)), os.geteuid(), os.getegid()
 
     def give(fd: int) -> bool:
-        _give(fd, parent, below=below)
-        return True
+        if below and is_shared(parent, uid=uid, gid=own):
+            given = mirror(parent, uid=uid, gid=own)
+            return disk.give_rights(fd, given.directory_mode, given.gid)
+        return disk.give_rights(fd, *new_root(parent, disk.fstat(fd)))
 
     disk.make_directory(path, give, 0o777)
-
-
-def _give(fd: int, parent: os.stat_result, *, below: bool) -> bool:
-    """Whether there was anything to give: if not at the top of a tree, then nowhere in it."""
-    made, uid, own = disk.fstat(fd), os.geteuid(), os.getegid()
-    mode, gid = new_root(parent, made)
-    if below and is_shared(parent, uid=uid, gid=own):
-        given = mirror(parent, uid=uid, gid=own)
-        mode, gid = given.directory_mode, given.gid
-    if (mode, gid) == (made.st_mode & 0o7777, made.st_gid):
-        return False
-    disk.give_rights(fd, mode, gid)
-    return True

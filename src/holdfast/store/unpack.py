@@ -24,7 +24,7 @@ from holdfast.model.hashes import record_text
 from holdfast.model.metadata import METADATA_LIMIT
 from holdfast.model.stored import Manifest, WheelFile
 from holdfast.model.target import SchemeKey
-from holdfast.store import contents, keys, listing
+from holdfast.store import contents, keys, listing, sharing
 from holdfast.store.archive import Archive, Member
 from holdfast.store.faults import WheelFault, shown
 
@@ -142,7 +142,7 @@ class _Writer:
 
     def write(self, places: Mapping[str, tuple[SchemeKey, str]]) -> tuple[WheelFile, ...]:
         tree = os.path.join(self._into, keys.TREE)
-        disk.mkdir(tree)
+        sharing.make_directories(tree, root=self._into)
         fd = disk.open_dir(tree)
         try:
             self._make_directories(places, fd)
@@ -161,8 +161,7 @@ class _Writer:
             while parent and parent not in parents:
                 parents.add(parent)
                 parent = os.path.dirname(parent)
-        for parent in sorted(parents):
-            disk.mkdir(parent, dir_fd=fd)
+        sharing.make_inside(fd, sorted(parents))
 
     def _write_one(self, member: Member, scheme: SchemeKey, path: str, tree: int) -> WheelFile:
         listed = self._rows.get(member.name)

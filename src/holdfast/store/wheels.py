@@ -213,7 +213,6 @@ class WheelStore:
                 reporter=self._reporter,
             )
             disk.write_new(os.path.join(litter, keys.MANIFEST), manifest.to_bytes(made), mode=0o644)
-            sharing.share_tree(litter)
             entry = os.path.join(root, keys.wheel_entry(sha256, unverified=not verified))
             sharing.make_directories(os.path.dirname(entry), root=root)
             return self._publish(litter, entry, made, self._access if root == self.cache else _OWN)
