@@ -145,7 +145,7 @@ def test_where_the_old_version_finds_no_room_above_everything_is_taken_back(imag
 def test_what_it_cost_is_said(image: Image) -> None:
     done = image.above(*TWOS, "-v").ok()
     (said,) = [line for line in done.stderr.splitlines() if "the lock was held" in line]
-    assert "files moved one by one out of a lower layer" in said
+    assert "files moved one by one (their directory cannot be renamed)" in said
     again = image.above(*ONES, "-v").ok()  # what this layer placed is renamed whole
     assert "one by one" not in again.stderr
 

@@ -12,8 +12,9 @@ what he had taken in the same way. A ``taken/`` counts as a journal for readers.
 **On crash**: what was taken lies below a ``taken/`` of a dead holder, and the next one finds it there.
 
 **Limits**: a sibling beside a scheme directory where the holder has none stays where it is; (2) and (3) are done to it.
-A directory of a lower layer of an overlay cannot be renamed: it is carried, file by file. A
-transaction of whose directories the holder locks a part only (without the journal) keeps its place; (3) is done to it.
+What lies in a lower layer of an overlay cannot be renamed: it is carried, and who dies meanwhile leaves it on both
+sides. A transaction of whose directories the holder locks a part only (without the journal) keeps its place; (3) is
+done to it.
 """
 
 from __future__ import annotations

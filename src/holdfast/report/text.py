@@ -74,9 +74,14 @@ def result_lines(report: InstallReport) -> tuple[str, ...]:
 
 def committed_line(report: InstallReport) -> str | None:
     """``Changed 3 packages; lock held for 12 ms`` for stderr; None when nothing was committed."""
-    if report.committed is None:
+    committed = report.committed
+    if committed is None:
         return None
-    waited = f", waited {seconds_text(report.committed.waited)}" if report.committed.waited >= 1 else ""
-    held, carried = seconds_text(report.committed.held), report.committed.carried
-    one_by_one = f", {count_text(carried, 'file')} moved one by one out of a lower layer" if carried else ""
-    return f"Committed {count_text(len(report.actions), 'change')}; the lock was held for {held}{waited}{one_by_one}"
+    line = (
+        f"Committed {count_text(len(report.actions), 'change')}; the lock was held for {seconds_text(committed.held)}"
+    )
+    if committed.waited >= 1:
+        line += f", waited {seconds_text(committed.waited)}"
+    if committed.carried:
+        line += f", {count_text(committed.carried, 'file')} moved one by one (their directory cannot be renamed)"
+    return line
