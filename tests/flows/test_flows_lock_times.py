@@ -29,7 +29,7 @@ def test_every_time_counts_also_one_that_ends_badly(target: Target) -> None:
     for _ in range(2):
         with begin(target) as tx, locked(tx, session):
             time.sleep(0.02)
-    assert 0.04 <= session.times.held < 1
+    assert 0.04 <= session.times.held < 10
     with begin(target) as tx, pytest.raises(KeyError), locked(tx, session):
         time.sleep(0.02)
         raise KeyError
