@@ -51,7 +51,7 @@ Call = tuple[str, int]
 def traced(place: Place, user: User, log: str, *words: str, kill: Call | None = None) -> int:
     """Run a command under strace; its exit code, negative for a signal."""
     inject = ["-e", f"inject={kill[0]}:signal=KILL:when={kill[1]}"] if kill else []
-    trace = ",".join(f"?{name}" for name in RENAMES)
+    trace = ",".join(f"?{name}" for name in (*RENAMES, *([kill[0]] if kill else [])))
     line = ["strace", "-f", "-o", log, "-e", f"trace={trace}", *inject, f"{user.bin}/holdfast", *words]
     done = user.run(*line, env=place.env(), umask=place.umask)
     if "ptrace" in done.stderr or "PTRACE" in done.stderr:
@@ -168,6 +168,23 @@ def test_lock_and_staging_have_the_directorys_rights_while_they_are_there(
         os.umask(kept)
     here.holdfast(here.people.b, "install", "-U", "alpha").ok()  # the holder was killed: B takes over, and sweeps
     assert distributions(here.venv.site_packages) == {"alpha": "2.0"}
+    here.check()
+
+
+@pytest.mark.parametrize("umask", [0o077, pytest.param(0o022, marks=pytest.mark.exhaustive)], ids=oct)
+@pytest.mark.parametrize("number", [3, pytest.param(5, marks=pytest.mark.exhaustive)])
+def test_what_a_left_unpacked_b_removes(place: Place, log: str, umask: int, number: int) -> None:
+    """Without a cache he works beside the environment, where the group may write."""
+    here = replace(furnish(place, 0o775, 0o022), umask=umask)
+    a, b = here.people.a, here.people.b
+    killed = traced(here, a, log, "install", "-U", "alpha", "--no-cache", kill=("utimensat", number))
+    assert killed in {-signal.SIGKILL, 128 + signal.SIGKILL}
+    (work,) = [name for name in os.listdir(here.venv.root) if is_transaction_name(name)]
+    left = list(below(os.path.join(here.venv.root, work)))
+    assert any(path.endswith(".py") for path in left)
+    closed = [path for path in left if os.path.isdir(path) and os.stat(path).st_mode & 0o070 != 0o070]
+    assert closed == []
+    replace(here, umask=0o022).holdfast(b, "uninstall", "alpha").ok()
     here.check()
 
 
