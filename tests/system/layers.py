@@ -2,7 +2,7 @@
 
 `main` runs one round (a function of this module, by name) in the process that it is called in, for `rounds` to call::
 
-    python -m tests.system.layers killed DIRECTORY LIMIT
+    python -m tests.system.layers killed HOME ABOVE LIMIT [fuse]
 """
 
 from __future__ import annotations
@@ -29,12 +29,22 @@ CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__fil
 PACKAGE = "lib/python3/site-packages/alpha"
 
 
-def mount(at: str, *lower: str, upper: str) -> None:
-    """An overlay as container engines mount it, its upper directory made new."""
+def mount(at: str, *lower: str, upper: str, fuse: bool = False) -> None:
+    """An overlay as container engines mount it, its upper directory made new.
+
+    Args:
+        at: Where.
+        lower: The lower layers, the topmost first.
+        upper: The upper one.
+        fuse: By fuse-overlayfs, as rootless engines do.
+    """
     for path in (at, upper, f"{upper}.work"):
         os.makedirs(path, exist_ok=True)
-    options = f"lowerdir={':'.join(lower)},upperdir={upper},workdir={upper}.work,redirect_dir=off"
-    subprocess.run(["mount", "-t", "overlay", "-o", options, "overlay", at], check=True)
+    options = f"lowerdir={':'.join(lower)},upperdir={upper},workdir={upper}.work"
+    if fuse:
+        subprocess.run(["fuse-overlayfs", "-o", options, at], check=True, capture_output=True)
+    else:
+        subprocess.run(["mount", "-t", "overlay", "-o", f"{options},redirect_dir=off", "overlay", at], check=True)
 
 
 class Layers(Bench):
@@ -43,10 +53,12 @@ class Layers(Bench):
     Args:
         home: Holds the lower layer.
         above: Holds the upper ones.
+        fuse: The mounts are fuse-overlayfs's.
     """
 
-    def __init__(self, home: str, above: str) -> None:
+    def __init__(self, home: str, above: str, *, fuse: bool) -> None:
         self._above = above
+        self._fuse = fuse
         self._lower: list[str] = []
         self._mounts = 0
         super().__init__(Path(home))
@@ -72,7 +84,7 @@ class Layers(Bench):
     def _add_layer(self) -> None:
         self._mounts += 1
         upper = f"{self._above}/{self._mounts}"
-        mount(self.root, *self._lower, upper=upper)
+        mount(self.root, *self._lower, upper=upper, fuse=self._fuse)
         self._lower.insert(0, upper)
 
     def _unmount(self) -> None:
@@ -234,9 +246,21 @@ ROUNDS: dict[str, Callable[[Layers, int], None]] = {
 }
 
 
-def round_in(mounts: Mounts, name: str, home: str, above: str, limit: int) -> None:
-    """Run a round in a namespace."""
+def round_in(mounts: Mounts, name: str, place: str, limit: int, *, home: str = "", fuse: bool = False) -> None:
+    """Run a round in a namespace.
+
+    Args:
+        mounts: The namespace.
+        name: Of the round.
+        place: A directory that is there; holds the upper layers.
+        limit: How many points.
+        home: Holds the lower layer; empty: it is in ``place`` too.
+        fuse: The mounts are fuse-overlayfs's.
+    """
+    for path in (home := home or f"{place}/home", above := f"{place}/above"):
+        mounts.run("mkdir", "-p", path)
     line = [*mounts.enter, sys.executable, "-m", "tests.system.layers", name, home, above, str(limit)]
+    line += ["fuse"] if fuse else []
     environment = {**os.environ, "PYTHONPATH": CHECKOUT}
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -244,8 +268,8 @@ def round_in(mounts: Mounts, name: str, home: str, above: str, limit: int) -> No
 
 def main() -> None:
     """One round, as the command line says."""
-    name, home, above, limit = sys.argv[1:]
-    bench = Layers(home, above)
+    name, home, above, limit, *fuse = sys.argv[1:]
+    bench = Layers(home, above, fuse=bool(fuse))
     try:
         ROUNDS[name](bench, int(limit))
     finally:

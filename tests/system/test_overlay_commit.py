@@ -7,6 +7,7 @@ directory of a lower layer answers EXDEV to every rename. The commit is stopped 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,18 +43,23 @@ def mounts(tmp_path: Path) -> Iterator[Mounts]:
 @pytest.mark.parametrize("limit", SOME)
 @pytest.mark.parametrize("name", ROUNDS)
 def test_stopped_at_every_call_above_a_lower_layer(mounts: Mounts, tmp_path: Path, name: str, limit: int) -> None:
-    one = f"{tmp_path}/memory/one"
-    mounts.run("mkdir", "-p", f"{one}/home", f"{one}/above")
-    round_in(mounts, name, f"{one}/home", f"{one}/above", limit)
+    round_in(mounts, name, f"{tmp_path}/memory", limit)
 
 
 @pytest.mark.parametrize("limit", SOME)
 @pytest.mark.parametrize("name", ["killed", "failing"])
 def test_where_the_layers_lie_in_different_file_systems(mounts: Mounts, tmp_path: Path, name: str, limit: int) -> None:
     """There a file that is copied up shows another inode at its place than at a second name."""
-    os.mkdir(tmp_path / "home")
-    mounts.run("mkdir", f"{tmp_path}/memory/above")
-    round_in(mounts, name, f"{tmp_path}/home", f"{tmp_path}/memory/above", limit)
+    round_in(mounts, name, f"{tmp_path}/memory", limit, home=f"{tmp_path}/home")
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", ["killed", "failing", "sealed", "killed_in_undo"])
+def test_on_fuse_overlayfs(mounts: Mounts, tmp_path: Path, name: str) -> None:
+    """A share only: each mount is a process."""
+    if shutil.which("fuse-overlayfs") is None or not os.path.exists("/dev/fuse"):
+        pytest.skip("fuse-overlayfs is not here, or no FUSE")
+    round_in(mounts, name, f"{tmp_path}/memory", 20, fuse=True)
 
 
 ALL = pytest.mark.exhaustive
