@@ -94,6 +94,23 @@ def test_a_group_that_is_refused_is_said_and_gets_no_more_than_everybody(place: 
     assert writable == []
 
 
+def test_in_a_user_namespace_that_does_not_know_the_group_it_is_said_and_works(place: Place) -> None:
+    """EINVAL: as in a rootless container, over a directory of the host's group."""
+    people = place.people
+    directory = shared_directory(place.directory, "there", people, 0o775)
+    here = replace(place, directory=directory)
+    here.make(people.root)
+    inside = ("unshare", "--user", "--map-root-user")
+    if people.root.run(*inside, "true").returncode:
+        pytest.skip("no user namespace can be made here (unshare --user)")
+    holdfast = f"{people.root.bin}/holdfast"
+    done = people.root.run(*inside, holdfast, "install", "alpha==1.0", env=here.env()).ok()
+    assert done.stderr.count("could not be given") == 1, done.stderr
+    made = [path for path in below(here.venv.site_packages) if not os.path.islink(path)]
+    assert made
+    assert [path for path in made if os.stat(path).st_gid != 0 or os.stat(path).st_mode & 0o020] == []
+
+
 def test_a_group_that_does_not_exist_is_an_error(place: Place) -> None:
     done = place.holdfast(place.people.a, "install", "--shared=no-such-group", "alpha").returned(2)
     assert "There is no group no-such-group" in done.stderr
