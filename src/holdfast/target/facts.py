@@ -56,7 +56,7 @@ def load_interpreter(executable: str, cache: FactsCache | None) -> Interpreter:
     facts = dict(probe(executable))
     facts["tags"] = _tags(facts.pop("platform"))
     interpreter = _interpreter(facts)
-    if cache is not None and key is not None:
+    if cache is not None and key is not None and _key(executable) == key:  # nothing moved while it was asked
         cache.put(key, json.dumps(facts).encode())
     return interpreter
 

@@ -72,6 +72,21 @@ def test_a_changed_pyvenv_cfg_is_noticed(venv: Venv, cache: Counting) -> None:
     assert together.user_scheme is not None
 
 
+def test_what_an_environment_said_while_it_came_and_went_is_not_remembered(venv: Venv, tmp_path: object) -> None:
+    """A file system that goes away in the middle: the Python below runs, and sees no environment."""
+    config = os.path.join(venv.root, "pyvenv.cfg")
+
+    class Vanishing(StoredFacts):
+        def get(self, key: str) -> bytes | None:
+            os.rename(config, config + "-away")
+            return super().get(key)
+
+    where = os.path.join(str(tmp_path), "cache")
+    assert load_interpreter(venv.python, Vanishing(where)).prefix != venv.root
+    os.rename(config + "-away", config)
+    assert load_interpreter(venv.python, StoredFacts(where)).prefix == venv.root
+
+
 def test_another_python_behind_the_same_name_is_noticed(venv: Venv, cache: Counting) -> None:
     load_interpreter(venv.python, cache)
     target = os.path.realpath(venv.python)
