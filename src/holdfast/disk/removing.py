@@ -13,12 +13,17 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
+import time
 
 from holdfast.disk import calls, reading
 
 DEEPEST = 100
 """Levels that are gone down; what lies deeper is moved up before."""
 _REPLACED = frozenset({errno.ENOTDIR, errno.ELOOP})
+_NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
+_PAUSES = (0.01, 0.05, 0.2, 0.0)
+"""Seconds between tries to remove a directory that was emptied: on NFS and in user space a file that was closed a
+moment ago stays for another under a hidden name (``.nfs*``, ``.fuse_hidden*``)."""
 
 
 def remove_tree(path: str, *, dir_fd: int | None = None) -> None:
@@ -96,12 +101,17 @@ class _Removal:
             self.faults.append(error)
 
     def _rmdir(self, name: str, dir_fd: int | None, cause: OSError | None) -> None:
-        try:
-            calls.current.rmdir(name, dir_fd=dir_fd)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            self.faults.append(cause or error)
+        for pause in _PAUSES:
+            try:
+                calls.current.rmdir(name, dir_fd=dir_fd)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                if pause and cause is None and error.errno in _NOT_EMPTY and not self.faults:
+                    time.sleep(pause)
+                    continue
+                self.faults.append(cause or error)
+            return
 
 
 def _open_up(fd: int) -> None:
