@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.cluster import FILESYSTEMS, Cluster, Node, Running, cluster, wait_for
+from tests.support.cluster import FILESYSTEMS, Cluster, Local, Node, Running, cluster, wait_for
 from tests.support.cluster.environment import command, judge, put_environment
 from tests.support.cluster.filesystems import FileSystem
 from tests.support.faulty_main import CALLS_TO
@@ -149,6 +149,12 @@ def share(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Share]:
         yield made
 
 
+@pytest.fixture(params=("xfs", "btrfs", "ext4"))
+def local_share(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Share]:
+    with shared(Local(request.param), str(tmp_path)) as made:
+        yield made
+
+
 @pytest.fixture(params=FILESYSTEMS)
 def any_share(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Share]:
     with shared(FILESYSTEMS[request.param], str(tmp_path)) as made:
@@ -157,6 +163,20 @@ def any_share(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Shar
 
 def test_two_nodes_change_one_environment_and_one_takes_over_from_the_other(share: Share) -> None:
     """The quick one: one after the other, at the same time, and after a kill -9 in the middle of a commit."""
+    change_and_take_over(share)
+
+
+@pytest.mark.exhaustive
+def test_so_it_is_on_other_local_file_systems(local_share: Share, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two containers with one xfs, btrfs or ext4."""
+    change_and_take_over(local_share)
+    with local_share.race(2, workers=4, commands=6):
+        pass
+    local_share.judge()
+    local_share.report(capsys)
+
+
+def change_and_take_over(share: Share) -> None:
     first, second = share.nodes
     first.holdfast("install", "p0==1.0").ok()
     calls = share.calls(second, "install", "p0==2.0")

@@ -11,6 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+import pytest
+
 from tests.support.cluster.machines import ADDRESS, Cluster, Node, need, wait_for
 
 LINKS = "no_contain_symlinks"
@@ -134,6 +136,41 @@ class MooseFs:
         """Mount the root."""
         options = f"mfsmaster={ADDRESS}" + f",{self.options}" * bool(self.options)
         _until_mounted(node, ("mfsmount", made.share, "-o", options))
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A file system in a file of this machine, mounted on every node by the one kernel.
+
+    Args:
+        kind: ``xfs``, ``btrfs``, ``ext4``.
+    """
+
+    kind: str
+    daemon: ClassVar[str] = ""
+    servers: ClassVar[tuple[str, ...]] = ()
+
+    def serve(self, made: Cluster) -> None:
+        """Make it."""
+        need(f"mkfs.{self.kind}", "losetup")
+        image = os.path.join(made.server.root, "image")
+        with open(image, "wb") as file:
+            file.truncate(512 << 20)
+        subprocess.run([f"mkfs.{self.kind}", "-q", image], check=True, capture_output=True)
+        done = subprocess.run(["losetup", "-f", "--show", image], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"no loop device: {done.stderr.strip()}")
+        with open(os.path.join(made.server.root, "device"), "w", encoding="utf-8") as file:
+            file.write(done.stdout.strip())
+        made.stack.callback(subprocess.run, ["losetup", "-d", done.stdout.strip()], check=False)
+
+    def mount(self, made: Cluster, node: Node) -> None:
+        """Mount it."""
+        with open(os.path.join(made.server.root, "device"), encoding="utf-8") as file:
+            device = file.read()
+        done = subprocess.run(node.line("mount", device, node.share), capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"this kernel does not mount {self.kind}: {done.stderr.strip()}")
 
 
 FILESYSTEMS: dict[str, FileSystem] = {
