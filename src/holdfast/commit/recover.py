@@ -164,7 +164,7 @@ def _attempted(path: str, owner: OwnerRecord | None, held: HeldLock, work: Calla
     except PermissionError as error:
         who = f" of {owner.user!r} (uid {owner.uid})" if owner else ""
         raise TargetError(
-            f"{error.filename}: this user may not take back the interrupted transaction{who} in {path}.",
+            f"{error.filename or path}: this user may not take back the interrupted transaction{who} in {path}.",
             hint="Let that user, or root, run: holdfast recover",
         ) from error
     except RecursionError as error:
@@ -176,8 +176,9 @@ def _attempted(path: str, owner: OwnerRecord | None, held: HeldLock, work: Calla
     except OSError as error:
         if error.errno in _LOST:
             held.check()
+        where = f"{error.filename}: " if error.filename else ""
         raise InterruptedTransactionError(
-            f"Taking back the interrupted transaction in {path} failed: {error.filename}: {error.strerror}.",
+            f"Taking back the interrupted transaction in {path} failed: {where}{error.strerror}.",
             hint="Remove the cause, then: holdfast recover",
             state="Its journal is left; nothing is lost.",
         ) from error

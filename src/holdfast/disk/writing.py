@@ -6,7 +6,8 @@ set on the descriptor, so that the umask is never consulted. A write is whole or
 **On crash**: `write_new` may leave a part of the file: write where nobody looks, then rename.
 
 **Limits**: `fsync_path` cannot sync a file that it may not open for reading. `syncfs` reports errors of older writes
-only on Linux 5.8 and later.
+only on Linux 5.8 and later. A file system that cannot sync (directories on some SMB and FUSE mounts: EINVAL) keeps what
+it keeps.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _EXISTING = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 1 << 20
 _GROUP_REFUSED = frozenset({errno.EPERM, errno.EINVAL})
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 _NO_COPY = frozenset({errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
 
 
@@ -131,15 +133,19 @@ def utime(path: str | int, times_ns: tuple[int, int] | None = None, *, dir_fd: i
 
 
 def fsync(fd: int) -> None:
-    """Sync one file or directory."""
-    calls.current.fsync(fd)
+    """Sync one file or directory; does nothing where the file system has no such call for it."""
+    try:
+        calls.current.fsync(fd)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def fsync_path(path: str, *, dir_fd: int | None = None) -> None:
     """Sync one file or directory by name; a symlink has nothing to sync and is ELOOP."""
     fd = calls.current.open(path, _READ | os.O_NOFOLLOW, dir_fd=dir_fd)
     try:
-        calls.current.fsync(fd)
+        fsync(fd)
     finally:
         calls.current.close(fd)
 
