@@ -23,6 +23,8 @@ from tests.support.users import People, User
 from tests.system.shared import Place, alpha, below, shared_directory
 
 RENAMES = ("rename", "renameat", "renameat2")
+NOWHERE = "/nonexistent"
+"""A ``TMPDIR`` that is not there: work is done beside the environment."""
 JOURNALLED = re.compile(r"\.holdfast-\w+/journal|\"journal\"")
 DIRECTORIES = {"setgid": 0o2775, "group-writable": 0o775}
 
@@ -48,12 +50,12 @@ Call = tuple[str, int]
 """A system call of the main thread: its name, and which of that name it is."""
 
 
-def traced(place: Place, user: User, log: str, *words: str, kill: Call | None = None) -> int:
+def traced(place: Place, user: User, log: str, *words: str, kill: Call | None = None, tmp: str | None = None) -> int:
     """Run a command under strace; its exit code, negative for a signal."""
     inject = ["-e", f"inject={kill[0]}:signal=KILL:when={kill[1]}"] if kill else []
     trace = ",".join(f"?{name}" for name in (*RENAMES, *([kill[0]] if kill else [])))
     line = ["strace", "-f", "-o", log, "-e", f"trace={trace}", *inject, f"{user.bin}/holdfast", *words]
-    done = user.run(*line, env=place.env(), umask=place.umask)
+    done = user.run(*line, env=place.env(TMPDIR=tmp or user.tmp), umask=place.umask)
     if "ptrace" in done.stderr or "PTRACE" in done.stderr:
         pytest.skip(f"strace may not trace here: {done.stderr.splitlines()[0]}")
     return done.returncode
@@ -146,7 +148,7 @@ def test_lock_and_staging_have_the_directorys_rights_while_they_are_there(
     a = here.people.a
     code = os.path.join(public, "code")
     os.mkdir(code)
-    env = a.env(**here.env(PYTHONPATH=code_for(code)))
+    env = a.env(**here.env(PYTHONPATH=code_for(code), TMPDIR=NOWHERE))
     kept = os.umask(umask)
     try:
         holder = hold(
@@ -164,6 +166,9 @@ def test_lock_and_staging_have_the_directorys_rights_while_they_are_there(
             area = os.stat(os.path.join(here.venv.root, work[0]))
             root = os.stat(here.venv.root)
             assert (area.st_mode & 0o7777, area.st_gid) == (root.st_mode & 0o7777, root.st_gid)
+            waits = here.holdfast(here.people.b, "uninstall", "alpha", "--lock-timeout", "0").returned(6)
+            assert a.name in waits.stderr, "B may read who holds it"
+            assert "install alpha" in waits.stderr
     finally:
         os.umask(kept)
     here.holdfast(here.people.b, "install", "-U", "alpha").ok()  # the holder was killed: B takes over, and sweeps
@@ -174,10 +179,11 @@ def test_lock_and_staging_have_the_directorys_rights_while_they_are_there(
 @pytest.mark.parametrize("umask", [0o077, pytest.param(0o022, marks=pytest.mark.exhaustive)], ids=oct)
 @pytest.mark.parametrize("number", [3, pytest.param(5, marks=pytest.mark.exhaustive)])
 def test_what_a_left_unpacked_b_removes(place: Place, log: str, umask: int, number: int) -> None:
-    """Without a cache he works beside the environment, where the group may write."""
+    """Without a cache and a system temp dir he works beside the environment, where the group may write."""
     here = replace(furnish(place, 0o775, 0o022), umask=umask)
     a, b = here.people.a, here.people.b
-    killed = traced(here, a, log, "install", "-U", "alpha", "--no-cache", kill=("utimensat", number))
+    words = ("install", "-U", "alpha", "--no-cache")
+    killed = traced(here, a, log, *words, kill=("utimensat", number), tmp=NOWHERE)
     assert killed in {-signal.SIGKILL, 128 + signal.SIGKILL}
     (work,) = [name for name in os.listdir(here.venv.root) if is_transaction_name(name)]
     left = list(below(os.path.join(here.venv.root, work)))
