@@ -1,8 +1,8 @@
 """The work area: a private directory for downloads, beside the target where that is possible.
 
-**Guarantees**: in the environment root; where that may not be written, in the system temp dir (mode 0700, owner
-checked); where that is missing, read-only or full, in purelib. It holds its owner's record and is gone when its block
-ends.
+**Guarantees**: in the environment root; where that may not be written, or others may exchange what lies in it, in the
+system temp dir (mode 0700, owner checked); where that is missing, read-only or full, in the root after all, or in
+purelib. It holds its owner's record and is gone when its block ends.
 
 **On crash**: what is left names its owner, and `litter` removes it (in the system temp dir: this user's next command
 with the same TMPDIR).
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,7 +23,7 @@ from holdfast import disk
 from holdfast.errors import TargetError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.owner import LockMode, OwnerRecord
-from holdfast.model.rights import Rights, Sharing
+from holdfast.model.rights import Rights, Sharing, is_shared
 from holdfast.model.target import Target
 from holdfast.model.transaction import TRANSACTION_PREFIX
 from holdfast.stage import rights, tidy
@@ -89,11 +90,11 @@ def _first_usable(
 ) -> tuple[str, int, tuple[str, ...]]:
     faults: list[str] = []
     hidden = TRANSACTION_PREFIX + owner.id
-    for directory, name, private in (
-        (target.root, hidden, False),
-        *(() if beside else ((temporary_directory(), temporary_prefix() + owner.id, True),)),
-        (target.scheme.purelib, hidden, False),
-    ):
+    places = [(target.root, hidden, False)]
+    if not beside:
+        first = others_may_rename_in(disk.nearest_directory(target.root))
+        places.insert(0 if first else 1, (temporary_directory(), temporary_prefix() + owner.id, True))
+    for directory, name, private in (*places, (target.scheme.purelib, hidden, False)):
         made: tuple[str, ...] = ()
         path = os.path.join(directory, name)
         try:
@@ -106,6 +107,14 @@ def _first_usable(
     raise TargetError(
         "There is no directory for temporary files.", hint="Set TMPDIR to a directory with room.", details=tuple(faults)
     )
+
+
+def others_may_rename_in(directory: str) -> bool:
+    """Whether somebody else may exchange what lies in a directory for something else, while it is used by its path."""
+    status = disk.stat(directory)
+    if status.st_mode & stat.S_ISVTX:
+        return False
+    return bool(status.st_mode & stat.S_IWOTH) or is_shared(status, uid=os.geteuid(), gid=os.getegid())
 
 
 def _make(path: str, owner: OwnerRecord, sharing: Sharing | None, *, private: bool) -> int:
