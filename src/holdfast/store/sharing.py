@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 
 from holdfast import disk
 from holdfast.model.rights import is_shared, mirror, new_root
@@ -32,10 +33,10 @@ def make_directories(path: str, *, root: str) -> tuple[str, ...]:
         OSError: It cannot be made, or something lies on the way that somebody else put there.
     """
     inside = os.path.join(root, "")
-    made = disk.make_parents(path, lambda each: _make(each, below=each.startswith(inside)))
     if path.startswith(inside):
-        check_way(path, root, trusted_in(disk.stat(root)))
-    return made
+        with suppress(FileNotFoundError):  # from there on it is made
+            check_way(path, root, trusted_in(disk.stat(root)))
+    return disk.make_parents(path, lambda each: _make(each, below=each.startswith(inside)))
 
 
 def make_inside(directory: int, names: Iterable[str]) -> None:
