@@ -140,6 +140,8 @@ def _take(identifier: str, held: HeldLock) -> list[str]:
                 _move(source, path, held)
             except OSError:
                 if disk.lexists(source):
+                    with suppress(OSError):  # an empty one would pass for a journal
+                        disk.rmdir(place)
                     raise
                 held.check()  # a late step of the dead holder before us: it comes with what he had taken
                 with suppress(OSError):  # or its owner lived, and ended: an empty one would look like a journal

@@ -162,7 +162,8 @@ def _attempted(path: str, owner: OwnerRecord | None, held: HeldLock, work: Calla
     try:
         return work()
     except PermissionError as error:
-        who = f" of {owner.user!r} (uid {owner.uid})" if owner else ""
+        left = owner or _owner(str(error.filename or path))
+        who = f" of {left.user[:100]!r} (uid {left.uid})" if left else ""
         raise TargetError(
             f"{error.filename or path}: this user may not take back the interrupted transaction{who} in {path}.",
             hint="Let that user, or root, run: holdfast recover",
