@@ -124,6 +124,10 @@ class Canaries:
             for name in (".", *directories, *files):
                 path = os.path.join(parent, name)
                 os.utime(path, (1e9, 1e9), follow_symlinks=False)
+        self.remember()
+
+    def remember(self) -> None:
+        """They are as they should be now."""
         for parent, directories, files in os.walk(self.root):
             for name in (".", *directories, *files):
                 path = os.path.join(parent, name)

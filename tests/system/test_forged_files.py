@@ -179,9 +179,9 @@ PLANTED: dict[str, Callable[[str], None]] = {
 }
 
 
-def plant(kind: str, path: str, scene: Scene) -> None:
+def plant(kind: str, path: str, canaries: Canaries) -> None:
     """Put something there, instead of what is there."""
-    outside = scene.canaries.root
+    outside = canaries.root
     if os.path.isdir(path) and not os.path.islink(path):
         os.rmdir(path)
     elif os.path.lexists(path):
@@ -205,7 +205,7 @@ KINDS = (*PLANTED, "to a file", "to a directory", "hard link")
 def test_what_is_planted_in_a_transaction_directory_is_not_gone_through(scene: Scene, kind: str, name: str) -> None:
     """With a journal (none where the journal itself is planted), so that recovery comes to it."""
     path = scene.forge(journal=journal(step("place", "forged.py"), step("remove", "x.py")))
-    plant(kind, f"{path}/{name}", scene)
+    plant(kind, f"{path}/{name}", scene.canaries)
     if kind != "hard link":
         scene.give()
     first = scene.run("recover")
@@ -219,7 +219,7 @@ def test_what_is_planted_in_a_transaction_directory_is_not_gone_through(scene: S
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_planted_as_a_transaction_directory_is_no_transaction(scene: Scene, kind: str) -> None:
-    plant(kind, scene.left, scene)
+    plant(kind, scene.left, scene.canaries)
     if kind != "hard link":
         scene.give(scene.left)
     done = [scene.run("recover").ok(), scene.install().ok(), scene.run("list").ok(), scene.run("check").ok()]
@@ -231,7 +231,7 @@ def test_what_is_planted_as_a_transaction_directory_is_no_transaction(scene: Sce
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_planted_as_the_lock_is_a_lock_that_nobody_can_judge(scene: Scene, kind: str) -> None:
     path = os.path.join(scene.site, ".holdfast.lock")
-    plant(kind, path, scene)
+    plant(kind, path, scene.canaries)
     if kind != "hard link":
         scene.give(path)
     done = scene.install().returned(6)
@@ -246,7 +246,7 @@ def test_what_is_planted_as_the_lock_is_a_lock_that_nobody_can_judge(scene: Scen
 def test_what_is_planted_as_the_record_of_a_lock_is_no_record(scene: Scene, kind: str) -> None:
     path = os.path.join(scene.site, ".holdfast.lock")
     os.mkdir(path)
-    plant(kind, f"{path}/{ID}", scene)
+    plant(kind, f"{path}/{ID}", scene.canaries)
     if kind != "hard link":
         scene.give(path)
     done = scene.install().returned(6)
@@ -320,7 +320,7 @@ def own_journal(scene: Scene, *steps: list[object]) -> bytes:
 def test_a_forged_distribution_shows_nobody_what_is_roots(scene: Scene, kind: str, name: str) -> None:
     own_journal(scene, step("remove", "x.py"))
     path = os.path.join(scene.site, INFO[1], name)
-    plant(kind, path, scene)
+    plant(kind, path, scene.canaries)
     scene.give(os.path.join(scene.site, INFO[1]))
     if kind == "hard link":
         os.chown(path, 0, 0)
