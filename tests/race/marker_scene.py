@@ -35,10 +35,12 @@ class Scene:
     Args:
         root: A directory for all of it.
         command: A key of `COMMANDS`.
+        place: Where it is traced: from elsewhere the work area of a dead process is not swept.
     """
 
     root: str
     command: str = "upgrade"
+    place: Place = HERE
     box: Sandbox = field(init=False)
     old: Snapshot = field(init=False)
     new: Snapshot = field(init=False)
@@ -55,22 +57,22 @@ class Scene:
         self._keep()
         if self.command == "recover":
             self._interrupt()
-        self._run_through()
-        self.new = snapshot(self.box.venv.root)
+        self._run_through(self.place)
+        self.new = self.seen()
 
     def _keep(self) -> None:
         shutil.rmtree(f"{self.root}/kept", ignore_errors=True)
         copy_tree(self.box.venv.root, f"{self.root}/kept")
 
-    def _run_through(self) -> None:
-        with self.start(place=HERE) as holder:
+    def _run_through(self, place: Place) -> None:
+        with self.start(place=place) as holder:
             holder.end().ok()
         self.points = holder.calls()
 
     def _interrupt(self) -> None:
         """What is to be recovered: an upgrade that was killed in the middle."""
         self.command = "upgrade"
-        self._run_through()
+        self._run_through(HERE)
         self.fresh()
         with self.start(place=HERE, stop=self.in_the_middle()) as holder:
             assert holder.is_stopped()

@@ -89,7 +89,7 @@ def test_who_is_stopped_past_his_lease_is_fenced(upgrade: Scene, place: Place, m
 def test_who_is_stopped_past_his_lease_is_fenced_after_every_call(
     tmp_path: Path, command: str, place: Place, mode: str
 ) -> None:
-    scene = Scene(str(tmp_path), command)
+    scene = Scene(str(tmp_path), command, place)
     points = scene.from_publishing_to_the_end()
     words = take_over_each(scene, points, place=place, mode=mode, by_command=8)
     print(f"\n{command}, {mode}: stopped after each of {len(points)} calls: {dict(words)}")  # noqa: T201 - the count
