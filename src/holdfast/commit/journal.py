@@ -14,6 +14,7 @@ none of its words comes into a message.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -144,6 +145,8 @@ def read_journal(directory: str, name: str = JOURNAL) -> Journal:
     except FileNotFoundError:
         raise
     except OSError as error:
+        if error.errno == errno.ESTALE:  # removed on another host, after this one had looked it up
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
         raise _left_alone(path, f"it cannot be read ({error.strerror})") from error
     try:
         return parse_journal(content, identifier=os.path.basename(directory).removeprefix(TRANSACTION_PREFIX))
