@@ -175,7 +175,7 @@ def test_killed_at_every_call_it_is_old_or_new(bench: Bench, calls: tuple[Call, 
             bench.upgrade()
         assert disk.fired or point.when is When.AFTER, point  # a call that fails by itself has no "after"
         bench.bury()
-        recovered(bench.root)
+        assert recovered(bench.root).left == ()
         bench.tidy()
         seen.add(bench.state())
     assert seen == {"old", "new"}
@@ -244,7 +244,7 @@ def test_killed_in_undo_at_every_call_undo_goes_on(bench: Bench, calls: tuple[Ca
                 recovered(bench.root)
             assert disk.fired or point.when is When.AFTER, point
             bench.bury()
-            recovered(bench.root)
+            assert recovered(bench.root).left == ()
             bench.tidy()
             assert bench.state() == "old", (interrupted, point)
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from holdfast.errors import CommitError, HoldfastError
 from holdfast.model.changes import Committed, Moved
-from tests.crash.test_commit_crash import NEW, OLD, Bench, under_lock
+from tests.crash.test_commit_crash import NEW, OLD, Bench, files, under_lock
 from tests.crash.world import change, recovered, write_tree
 from tests.support.faulty_disk import Call, Fail, FaultyDisk, Kill, Point, When, points, recorded, share, stopped
 from tests.support.mounts import Mounts
@@ -168,10 +168,11 @@ def sealed_in_undo(bench: Layers, limit: int) -> None:
 
 
 def inside(made: tuple[Call, ...]) -> Iterator[Point]:
-    """Just before the end; between the files of a directory that is carried; when it is, and before the new one."""
+    """Just before the end; between the files of a directory that is carried; when one is out; when one is to come."""
     for name, side, path in (
         ("unlink", 0, "/journal"),
         ("rename", 0, "alpha/gone.py"),
+        ("rename", 0, ".part"),
         ("rename_noreplace", 1, "site-packages/alpha"),
     ):
         n = next(n for n, call in enumerate(made) if call.name == name and call.paths[side].endswith(path))
@@ -188,8 +189,8 @@ def interrupt(bench: Layers, point: Point) -> None:
 
 
 def settle(bench: Layers) -> None:
-    """The next command."""
-    recovered(bench.root)
+    """The next command; it has nothing to complain of."""
+    assert recovered(bench.root).left == ()
     bench.tidy()
 
 
@@ -222,6 +223,19 @@ def foreign(bench: Layers, _: int) -> None:
     assert bench.state() == "new"
 
 
+def occupied(bench: Layers, _: int) -> None:
+    """What somebody puts where a carried package was stays, is named, and keeps nothing else from coming back."""
+    *_, placed = inside(lone(bench))
+    interrupt(bench, Point(n=placed.n - 1))
+    package = f"{bench.root}/{PACKAGE}"
+    write_tree({package: b"mine"})
+    outcome = recovered(bench.root)
+    assert outcome.left == (f"{package}: came meanwhile; left",), outcome.left
+    bench.tidy()
+    old = {path: content for path, content in bench.old.items() if not path.startswith(f"{package}/")}
+    assert files(bench.root) == old | {package: b"mine"}
+
+
 def stopping(bench: Layers, limit: int) -> None:
     """A signal is heeded between two files, and everything is taken back."""
     asked = count()
@@ -242,7 +256,8 @@ def after(asked: Iterator[int], n: int) -> bool:
 
 
 ROUNDS: dict[str, Callable[[Layers, int], None]] = {
-    each.__name__: each for each in (killed, sealed, failing, killed_in_undo, sealed_in_undo, foreign, stopping)
+    each.__name__: each
+    for each in (killed, sealed, failing, killed_in_undo, sealed_in_undo, foreign, occupied, stopping)
 }
 
 

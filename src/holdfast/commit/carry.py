@@ -24,7 +24,7 @@ from holdfast.commit.making import Forge
 from holdfast.commit.rooms import JOURNAL, Room
 
 PART = ".part"
-"""``old/<n>.part``: what of an old directory is on its way out, or back."""
+"""``old/<n>.part``: what of an old directory is on its way out, or back. ``new/<n>.part``: of a new one, taken back."""
 MADE = "made"
 """Where directories are made before they come to their place."""
 _FIRST, _LAST = "RECORD", "__pycache__"

@@ -119,10 +119,8 @@ class Evidence:
                 if step.kind not in kinds:
                     continue
                 room = self._rooms.of_place(step.place)
-                if kinds[0] is StepKind.PLACE:
-                    yield f"{step.n}{tail}", room.new
-                else:
-                    yield from ((f"{step.n}{part}{tail}", room.old) for part in ("", PART))
+                fd = room.new if kinds[0] is StepKind.PLACE else room.old
+                yield from ((f"{step.n}{part}{tail}", fd) for part in ("", PART))
 
     def _strangers(self, places: set[Place], known: set[str]) -> bool:
         """Whether a dist-info lies at one of our places that is neither the old nor the new one."""

@@ -98,7 +98,8 @@ class _Undo:
             return
         if _look(room.old, n + PART) is None:
             old, new = _look(room.old, n), _look(room.new, n)
-            if step.kind is not StepKind.REMOVE and (new is None or old is not None or step.kind is StepKind.PLACE):
+            linked = not step.directory and (old is not None or step.kind is StepKind.PLACE)
+            if step.kind is not StepKind.REMOVE and (new is None or linked):
                 self._from_target(step, at, _At(fd=room.new, name=n, path=at.path), room)
             if step.kind is StepKind.PLACE or old is None or self._restored(step, n, at, room):
                 return
@@ -145,7 +146,7 @@ class _Undo:
         if modes.S_ISDIR(here.st_mode) and step.directory:
             wanted = partial(self._is_placed, step)
             if not self._moved_whole(at, to, wanted):
-                self._merge(at, to, room, wanted)
+                self._merge(at, _At(fd=to.fd, name=to.name + PART, path=to.path), room, wanted)
             return
         if there is not None and (_same(here, there) or _is_alike(at, to.fd, to.name)):
             # Placed by link, and not yet taken from new/. (On sshfs two names of one file have two inodes.)
@@ -192,20 +193,24 @@ class _Undo:
 
     def _merge(self, at: _At, to: _At, room: Room, wanted: Callable[[_At], bool]) -> None:
         """Move what is wanted of a directory, each directory in it whole where that works, else file by file."""
+        there = _look(to.fd, to.name)
+        if there is not None and not modes.S_ISDIR(there.st_mode):
+            self.left.append(f"{to.path}: came meanwhile; left")
+            return
         source = disk.open_dir(at.name, dir_fd=at.fd)
         try:
             entries = sorted(disk.scandir(source), key=lambda entry: in_turn(entry.name))
-            if entries or _look(to.fd, to.name) is None:
+            if entries or there is None:
                 Forge(fd=room.new, name=MADE).make(to.name, to.fd, disk.fstat(source))
                 destination = disk.open_dir(to.name, dir_fd=to.fd)
                 try:
                     for entry in entries:
                         self._between()
                         each = _At(fd=source, name=entry.name, path=f"{at.path}/{entry.name}")
-                        there = _At(fd=destination, name=entry.name, path=each.path)
+                        its = _At(fd=destination, name=entry.name, path=each.path)
                         if entry.is_dir(follow_symlinks=False):
-                            if not self._moved_whole(each, there, wanted):
-                                self._merge(each, there, room, wanted)
+                            if not self._moved_whole(each, its, wanted):
+                                self._merge(each, its, room, wanted)
                         elif _look(destination, entry.name) is not None or not wanted(each):
                             self.left.append(f"{each.path}: not of this transaction; left")
                         else:
