@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from holdfast.commit.recover import recover
@@ -18,7 +18,7 @@ from tests.crash.real_cases import ONES, TWOS, copy_tree, specs
 from tests.support.areas import Recorder, bare_target, begin
 from tests.support.environments import verify_record
 from tests.support.hasty_main import hasty
-from tests.support.hosts import HERE, ROOT, Holder, Place, Point
+from tests.support.hosts import HERE, ROOT, Holder, Place, Point, command_below
 from tests.support.sandbox import Completed, Sandbox
 from tests.support.trees import Snapshot, diff, snapshot
 from tests.support.wheels import build_wheel
@@ -214,6 +214,11 @@ class Waiting:
             line = self.process.stderr.readline()
             assert line, self._heard
             self._heard += line
+
+    def signal(self, number: int) -> None:
+        """Send one to the command itself, wherever it runs; it may have ended."""
+        with suppress(LookupError, ProcessLookupError):
+            os.kill(command_below(self.process.pid), number)
 
     def looks_again(self) -> None:
         """Give it the time for several looks; it still waits then."""

@@ -7,18 +7,23 @@ is the protocol's: that the lock is there, not that its file is locked.
 from __future__ import annotations
 
 import os
+import random
+import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.race.marker_scene import LEASE, Scene
+from tests.crash.real_cases import ONES
+from tests.race.marker_scene import COMMANDS, LEASE, Scene, is_work_area
 from tests.race.test_marker_paused import FENCED
 from tests.support.areas import bare_target
+from tests.support.environments import verify_record
 from tests.support.fuse import HOST_ONLY, passthrough
 from tests.support.hosts import CONTAINER, HERE, Place, another_host
 
@@ -98,3 +103,43 @@ def test_that_a_lock_is_free_on_another_mount_proves_nothing(tmp_path: Path, val
                 assert scene.files() == taken
             time.sleep(2 * valid)
             scene.assert_settled(scene.old)
+
+
+@pytest.mark.exhaustive
+def test_commands_of_two_hosts_that_are_killed_and_stopped_leave_a_whole_environment(tmp_path: Path) -> None:
+    """Real commands in changing modes; some are killed, some stopped for longer than a lease, then continued."""
+    chosen, codes = random.Random(4711), Counter[int]()
+    with two_mounts(tmp_path) as (path, mounted):
+        scene = Scene(f"{path}/scene")
+        hosts = [another_host(), another_host(mounted=mounted), Place(contained=True, mounted=mounted)]
+        lines = [(*scene.arguments(COMMANDS[name]), "-q") for name in ("upgrade", "uninstall")]
+        lines.append((*scene.arguments(ONES), "-q"))
+        for _ in range(60):
+            running = [
+                scene.begin(
+                    *chosen.choice(lines), f"--lock-mode={chosen.choice(('flock', 'marker'))}", lease=1.5, place=place
+                )
+                for place in chosen.sample(hosts, 3)
+            ]
+            time.sleep(chosen.uniform(0.5, 2.5))
+            victim = running[0]
+            number = chosen.choice((signal.SIGKILL, signal.SIGSTOP))
+            victim.signal(number)
+            ended = [each.end() for each in running[1:]]
+            if number == signal.SIGSTOP:
+                victim.signal(signal.SIGCONT)
+            done = victim.end()
+            codes.update(each.returncode for each in (*ended, done))
+            for each in (*ended, *([done] if number == signal.SIGSTOP else [])):
+                assert each.returncode in {0, 6, 8}, each
+                assert "Traceback" not in each.stderr, each
+            scene.run("recover", lease=1.5).ok()
+            assert verify_record(scene.site) == ()
+            assert scene.box.venv.distributions in (
+                {},
+                {"alpha": "1.0", "beta": "1.0"},
+                {"alpha": "2.0", "beta": "2.0"},
+            )
+        left = [path for path in scene.left() if not is_work_area(path)]
+        assert left == []
+    print(f"\n60 rounds of three commands ended with {dict(codes)}")  # noqa: T201 - the count

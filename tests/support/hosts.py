@@ -167,12 +167,7 @@ class Holder:
     @property
     def pid(self) -> int:
         """Of the traced process, as it is known here."""
-        for pid in _below(self._process.pid):
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
-                program, *arguments = file.read().split(b"\0")
-                if b"python" in os.path.basename(program) and b"holdfast" in arguments:
-                    return pid
-        raise AssertionError("it is not there")
+        return command_below(self._process.pid)
 
     def go_on(self) -> None:
         """SIGCONT."""
@@ -208,6 +203,20 @@ class Holder:
                 return file.read()
         except FileNotFoundError:
             return ""
+
+
+def command_below(pid: int) -> int:
+    """The process that runs holdfast, among what a process has started, and itself.
+
+    Raises:
+        LookupError: There is none (any more).
+    """
+    for each in (*_below(pid), pid):
+        with contextlib.suppress(OSError), open(f"/proc/{each}/cmdline", "rb") as file:
+            program, *arguments = file.read().split(b"\0")
+            if b"python" in os.path.basename(program) and b"holdfast" in arguments:
+                return each
+    raise LookupError(pid)
 
 
 def _below(pid: int) -> list[int]:
