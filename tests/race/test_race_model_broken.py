@@ -14,7 +14,9 @@ from holdfast import disk
 from holdfast.disk import calls
 from tests.support.explorer import Bounds, Setting, explore, smallest, tell
 from tests.support.model_programs import COUNTER, add_one, laid
-from tests.support.simulated import Choice, Chooser, Kind, Process, Simulation, World
+from tests.support.reduction import exhaust
+from tests.support.simulated import DEATHS, Choice, Chooser, Kind, Process, World
+from tests.support.simulation import Simulation
 
 HOME = "/shared"
 LOCK, BREAK = f"{HOME}/lock", f"{HOME}/break"
@@ -36,7 +38,7 @@ def setting(lock: Locked, *, processes: int, times: int = 1, leftover: str | Non
     tree = laid(files, HOME)
 
     def made(chooser: Chooser) -> World:
-        world = World(tree.clone(lambda: 0), chooser, pause=LEASE + 1, oversleep=10.0)
+        world = World(tree.clone(lambda: 0), chooser)
         for n in range(processes):
             world.add(f"P{n}", lambda me: counting(me, lock, times))
         return world
@@ -125,17 +127,20 @@ def remove(path: str) -> None:
         disk.unlink(path)
 
 
+EXPIRY = Bounds(faults=1, kinds=frozenset({Kind.EXPIRE}))
+
+
 def test_flock_and_unlink_without_a_look_at_the_inode_is_found() -> None:
     broken = setting(lambda me: flock_and_unlink(me, look=False), processes=2, times=2)
-    found = smallest(broken, counted, Bounds(preemptions=3))
+    found = exhaust(broken, counted, Bounds())
     tell("flock and unlink", found)
     assert found.violation is not None
     assert "counted" in found.violation
 
 
 def test_flock_and_unlink_with_a_look_at_the_inode_holds() -> None:
-    right = setting(lambda me: flock_and_unlink(me, look=True), processes=2, times=2)
-    found = explore(right, counted, Bounds(preemptions=3, faults=0))
+    right = setting(lambda me: flock_and_unlink(me, look=True), processes=2)
+    found = exhaust(right, counted, Bounds(faults=1, kinds=DEATHS))
     tell("flock, look and unlink", found)
     assert found.violation is None
     assert found.complete
@@ -144,13 +149,22 @@ def test_flock_and_unlink_with_a_look_at_the_inode_holds() -> None:
 def test_link_and_a_break_lock_is_found_once_somebody_is_stopped() -> None:
     """A breaker is stopped before his unlink, past his lease; then it hits the lock of the next holder."""
     broken = setting(link_and_break_lock, processes=2, leftover="99")
-    calm = explore(broken, counted, Bounds(preemptions=2))
+    calm = exhaust(broken, counted, Bounds())
     tell("link and break lock, nobody stopped", calm)
     assert calm.violation is None
-    found = smallest(broken, counted, Bounds(preemptions=1, faults=1, kinds=frozenset({Kind.PAUSE})))
+    assert calm.complete
+    found = exhaust(broken, counted, EXPIRY)
     tell("link and break lock", found)
     assert found.violation is not None
-    assert any("pause" in line for line in found.schedule)
+    assert any("expire" in line for line in found.schedule)
+
+
+def test_the_plain_search_finds_both_with_few_interruptions() -> None:
+    unlinked = setting(lambda me: flock_and_unlink(me, look=False), processes=2, times=2)
+    assert smallest(unlinked, counted, Bounds(preemptions=3)).violation is not None
+    linked_only = setting(link_and_break_lock, processes=2, leftover="99")
+    bounds = Bounds(preemptions=2, faults=1, kinds=EXPIRY.kinds)
+    assert smallest(linked_only, counted, bounds).violation is not None
 
 
 def test_what_is_found_can_be_had_again() -> None:
@@ -186,7 +200,7 @@ def test_every_interleaving_is_had() -> None:
         for name in "ab":
             world.add(name, program).notes["order"] = order
         # a state that remembers the order, so that no run is cut short
-        world.monitor = lambda me, *_: setattr(me, "seen", hash((me.seen, tuple(order))))
+        world.monitors.append(lambda _, me, *__: setattr(me, "seen", hash((me.seen, tuple(order)))))
         return world
 
     def noted(world: World) -> None:
@@ -210,6 +224,9 @@ def test_the_dead_leave_what_they_had_and_let_go_of_their_locks() -> None:
         me.notes["seen"] = disk.sight(101).exists
 
     class Killer:
+        def kinds(self) -> frozenset[Kind]:
+            return DEATHS
+
         def choose(self, world: World, choices: Sequence[Choice]) -> Choice:  # noqa: ARG002 - a Chooser
             torn = [each for each in choices if each.kind is Kind.TEAR]
             return torn[0] if torn else choices[0]

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.support.simulated import Choice, Chooser, Kind, Simulation, World
+from tests.support.simulated import FAULTS, Choice, Chooser, Kind, World
+from tests.support.simulation import Simulation
 
-FAULTS = frozenset({Kind.KILL, Kind.TEAR, Kind.PAUSE, Kind.CLOCK})
 Setting = Callable[[Chooser], World]
 """Makes a fresh world, always the same, for a chooser."""
 Check = Callable[[World], str | None]
@@ -41,8 +41,9 @@ class Found:
     """What an exploration came to.
 
     Attributes:
-        runs: Runs that were begun; ``cut`` of them met a known state.
+        runs: Runs that were begun; ``cut`` of them met what was known.
         states: Different states in which there was a choice.
+        steps: Of the longest run.
         violation: What was broken first, None if nothing; ``schedule`` how it came to it.
         complete: All runs within the bounds were had.
     """
@@ -50,6 +51,7 @@ class Found:
     runs: int = 0
     cut: int = 0
     states: int = 0
+    steps: int = 0
     violation: str | None = None
     schedule: list[str] = field(default_factory=list)
     complete: bool = True
@@ -83,6 +85,10 @@ class _DepthFirst:
         self._preemptions = self._bounds.preemptions
         self._faults = self._bounds.faults
 
+    def kinds(self) -> frozenset[Kind]:
+        """All, while there are any left."""
+        return self._bounds.kinds if self._faults else frozenset()
+
     def choose(self, world: World, choices: Sequence[Choice]) -> Choice | None:
         """As before as far as the run is prescribed; then on."""
         affordable = [each for each in choices if self._affordable(each)]
@@ -103,8 +109,6 @@ class _DepthFirst:
         return chosen
 
     def _affordable(self, choice: Choice) -> bool:
-        if choice.kind in FAULTS:
-            return self._faults > 0 and choice.kind in self._bounds.kinds
         return not choice.preempts or self._preemptions > 0
 
     def _is_known(self, world: World) -> bool:
@@ -141,9 +145,9 @@ def explore(setting: Setting, check: Check, bounds: Bounds, *, limit: int = 1_00
         search = _DepthFirst(bounds, found)
         while True:
             search.begin()
-            if (what := _run(setting(search), simulation, check, found)) is not None:
+            if (what := run(setting(search), simulation, check, found)) is not None:
                 search.begin()
-                _tell(setting(search), simulation, check, found, what)
+                retold(setting(search), simulation, check, found, what)
                 return found
             if not search.advance():
                 return found
@@ -175,14 +179,16 @@ class _Wanderer:
         self._restless = self._random.choice((0.02, 0.1, 0.3))
         self._deadly = self._random.choice((0.005, 0.02))
 
+    def kinds(self) -> frozenset[Kind]:
+        """All, while there are any left; seldom."""
+        return self._bounds.kinds if self._left and self._random.random() < self._deadly else frozenset()
+
     def choose(self, _world: World, choices: Sequence[Choice]) -> Choice | None:
         """Any of them."""
-        if self._left and self._random.random() < self._deadly:
-            faults = [each for each in choices if each.kind in self._bounds.kinds]
-            if faults:
-                self._left -= 1
-                return self._random.choice(faults)
-        going = [each for each in choices if each.kind is Kind.GO]
+        if faults := [each for each in choices if each.kind in FAULTS]:
+            self._left -= 1
+            return self._random.choice(faults)
+        going = [each for each in choices if each.kind not in FAULTS]
         forced = [each for each in going if not each.preempts]
         if self._random.random() < self._restless or not forced:
             return self._random.choice(going)
@@ -194,9 +200,9 @@ def wander(setting: Setting, check: Check, bounds: Bounds, *, runs: int, seed: i
     found = Found()
     with Simulation() as simulation:
         for n in range(runs):
-            what = _run(setting(_Wanderer((seed, n), bounds)), simulation, check, found)
+            what = run(setting(_Wanderer((seed, n), bounds)), simulation, check, found)
             if what is not None:
-                _tell(setting(_Wanderer((seed, n), bounds)), simulation, check, found, what)
+                retold(setting(_Wanderer((seed, n), bounds)), simulation, check, found, what)
                 return found
     return found
 
@@ -206,16 +212,25 @@ def tell(what: str, found: Found) -> None:
     sys.stdout.write(f"\n{what}: {found}\n")
 
 
-def _run(world: World, simulation: Simulation, check: Check, found: Found) -> str | None:
+def run(
+    world: World,
+    simulation: Simulation,
+    check: Check,
+    found: Found,
+    then: Callable[[World], None] = lambda _: None,
+) -> str | None:
+    """One run; what it broke. ``then`` is called before its end is checked."""
     found.runs += 1
     simulation.world = world
     world.run()
+    then(world)
+    found.steps = max(found.steps, world.steps)
     if world.violation is None and not world.given_up:
         return check(world)
     return world.violation
 
 
-def _tell(world: World, simulation: Simulation, check: Check, found: Found, what: str) -> None:
+def retold(world: World, simulation: Simulation, check: Check, found: Found, what: str) -> None:
     """Have the run again, and write it down."""
     world.trace = found.schedule
     simulation.world = world

@@ -18,10 +18,12 @@ import errno
 import fcntl
 import os
 import stat as modes
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast.disk import calls
+from tests.support import footprints
 from tests.support.memory_tree import Inode, Tree, failure
 
 _ACCESS = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
@@ -66,29 +68,30 @@ class Descriptors:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What scandir gives: an ``os.DirEntry`` in all that is used of one."""
+    """What scandir gives: an ``os.DirEntry`` in all that is used of one. Only its kind is known without a look."""
 
     name: str
     path: str
-    status: os.stat_result
+    found: Inode
+    look: Callable[[Inode], os.stat_result]
 
     def is_dir(self, *, follow_symlinks: bool = True) -> bool:
         assert not (follow_symlinks and self.is_symlink())
-        return modes.S_ISDIR(self.status.st_mode)
+        return self.found.is_dir
 
     def is_file(self, *, follow_symlinks: bool = True) -> bool:
         assert not (follow_symlinks and self.is_symlink())
-        return modes.S_ISREG(self.status.st_mode)
+        return modes.S_ISREG(self.found.mode)
 
     def is_symlink(self) -> bool:
-        return modes.S_ISLNK(self.status.st_mode)
+        return self.found.is_link
 
     def inode(self) -> int:
-        return self.status.st_ino
+        return self.found.number
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
         assert not (follow_symlinks and self.is_symlink())
-        return self.status
+        return self.look(self.found)
 
 
 class MemoryDisk(calls.Calls):
@@ -101,12 +104,14 @@ class MemoryDisk(calls.Calls):
         tree: The file system.
         process: Whose descriptors and ids count; exchange it to be another process.
         synced: How often anything was synced.
+        shown: Which names a listing gives now.
     """
 
     def __init__(self, tree: Tree | None = None) -> None:
         self.tree = tree or Tree()
         self.process = Descriptors()
         self.synced = 0
+        self.shown = footprints.ALL_NAMES
 
     def become(self, process: Descriptors) -> None:
         """From here on calls are those of another process."""
@@ -147,6 +152,7 @@ class MemoryDisk(calls.Calls):
         parent, name = self._slot(path, dir_fd)
         if name in {"", ".", ".."} or self.tree.lookup(parent, name, path) is not None:
             raise failure(errno.EEXIST, path)
+        self.tree.note_read(footprints.named(parent.number))
         if not parent.named or (path.endswith("/") and not directory):
             raise failure(errno.ENOENT, path)
         return parent, name
@@ -193,6 +199,7 @@ class MemoryDisk(calls.Calls):
         if moved is None:
             raise refused(errno.ENOENT)
         there = self.tree.lookup(target, new, dst)
+        self.tree.note_read(footprints.named(target.number))
         if there is None and not target.named:
             raise refused(errno.ENOENT)
         if there is not None and not onto:
@@ -222,6 +229,8 @@ class MemoryDisk(calls.Calls):
             return errno.ENOTDIR
         if there.is_dir and not moved.is_dir:
             return errno.EISDIR
+        if there.is_dir:
+            self.tree.note_listing(there)
         return errno.ENOTEMPTY if there.entries else None
 
     def link(
@@ -273,6 +282,7 @@ class MemoryDisk(calls.Calls):
             raise failure(errno.ENOENT, path)
         if not inode.is_dir:
             raise failure(errno.ENOTDIR, path)
+        self.tree.note_listing(inode)
         if inode.entries:
             raise failure(errno.ENOTEMPTY, path)
         self.tree.leave(parent, name)
@@ -323,6 +333,7 @@ class MemoryDisk(calls.Calls):
         parent, name = self._slot(path, dir_fd)
         while (link := self.tree.lookup(parent, name, path)) is not None:  # a dangling symlink: made where it leads to
             parent, name = self.tree.parent(link.data.decode(), parent)
+        self.tree.note_read(footprints.named(parent.number))
         if not parent.named:
             raise failure(errno.ENOENT, path)
         made = self._made(parent, modes.S_IFREG, mode & ~self.process.umask & 0o7777)
@@ -338,6 +349,8 @@ class MemoryDisk(calls.Calls):
         file.inode.opened -= 1
         if file.inode.flocks.pop(file, None) is not None:
             self.tree.version += 1
+            if self.tree.noted is not None:
+                self.tree.noted.writes.add(footprints.flocked(file.inode.number))
         self.tree.drop(file.inode)
 
     def read(self, fd: int, length: int) -> bytes:
@@ -346,6 +359,7 @@ class MemoryDisk(calls.Calls):
             raise failure(errno.EBADF)
         if file.inode.is_dir:
             raise failure(errno.EISDIR)
+        self.tree.note_read(footprints.status(file.inode.number))
         data = file.inode.data[file.offset : file.offset + length]
         file.offset += len(data)
         return data
@@ -417,7 +431,10 @@ class MemoryDisk(calls.Calls):
     def flock(self, fd: int, operation: int) -> None:
         file = self._open_file(fd)
         held = file.inode.flocks
+        self.tree.note_read(footprints.flocked(file.inode.number))
         if operation & fcntl.LOCK_UN:
+            if self.tree.noted is not None:
+                self.tree.noted.writes.add(footprints.flocked(file.inode.number))
             held.pop(file, None)
             self.tree.version += 1
             return
@@ -426,29 +443,38 @@ class MemoryDisk(calls.Calls):
             assert operation & fcntl.LOCK_NB, "nobody may wait in the kernel"
             raise failure(errno.EWOULDBLOCK)
         held[file] = exclusive
+        if self.tree.noted is not None:
+            self.tree.noted.writes.add(footprints.flocked(file.inode.number))
 
     # -- looking
 
     def fstat(self, fd: int) -> os.stat_result:
-        return self._open_file(fd).inode.status()
+        return self._status(self._open_file(fd).inode)
+
+    def _status(self, inode: Inode) -> os.stat_result:
+        self.tree.note_read(footprints.status(inode.number))
+        return inode.status()
 
     def stat(self, path: str | int, *, dir_fd: int | None = None, follow_symlinks: bool = True) -> os.stat_result:
         if isinstance(path, int):
             return self.fstat(path)
-        return self._find(path, dir_fd, follow=follow_symlinks).status()
+        return self._status(self._find(path, dir_fd, follow=follow_symlinks))
 
     def listdir(self, path: str | int) -> list[str]:
         return sorted(self._listed(path))
 
     def scandir(self, path: str | int) -> list[Any]:
         base = "" if isinstance(path, int) else path.rstrip("/") + "/"
-        return [Entry(name, base + name, child.status()) for name, child in sorted(self._listed(path).items())]
+        return [Entry(name, base + name, child, self._status) for name, child in sorted(self._listed(path).items())]
 
     def _listed(self, path: str | int) -> dict[str, Inode]:
         inode = self._open_file(path).inode if isinstance(path, int) else self._find(path, None, follow=True)
         if inode.entries is None:
             raise failure(errno.ENOTDIR, path)
-        return inode.entries
+        self.tree.note_listing(inode, self.shown)
+        if self.shown == footprints.ALL_NAMES:
+            return inode.entries
+        return {name: child for name, child in inode.entries.items() if footprints.Names.of(name) in self.shown}
 
     def readlink(self, path: str, *, dir_fd: int | None = None) -> str:
         if dir_fd is not None:

@@ -2,7 +2,7 @@
 
 Every change passes through a few methods of `Tree` that keep `Tree.state` up to date: a number that is equal for equal
 trees, whatever way led there. Numbers of inodes are given out per maker (`Tree.maker`), so that what two processes make
-has the same number in whichever order they make it.
+has the same number in whichever order they make it. They note what was looked at and changed (`Tree.noted`), too.
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
+from tests.support import footprints
+from tests.support.footprints import Footprint
+
 NAME_LIMIT = 255
 _LINKS_FOLLOWED = 40
 _PER_MAKER = 1_000_000
 _TICK = 4_000_000  # ns: the clock by which a kernel stamps files
+_SECOND_NAME = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -95,7 +99,9 @@ class Tree:
 
     Attributes:
         maker: Who makes the next inodes.
+        noted: Where everything that is looked at or changed is noted; None: nowhere.
         state: Equal for equal trees.
+        steady: Whether all who change it go by one clock.
         version: Counts the changes.
     """
 
@@ -104,8 +110,10 @@ class Tree:
     ) -> None:
         self.now = now
         self.maker = 0
+        self.noted: Footprint | None = None
         self.state = 0
         self.version = 0
+        self.steady: Callable[[], bool] = lambda: True
         self._coarse = coarse
         self._reuse = reuse
         self._free: list[int] = []
@@ -153,6 +161,8 @@ class Tree:
 
     def new(self, mode: int, uid: int, gid: int, data: bytes = b"") -> Inode:
         """An inode without a name."""
+        if self._reuse and self.noted:
+            self.noted.writes.add(footprints.NUMBERS)
         if self._reuse and self._free:
             number = self._free.pop()
         else:
@@ -170,6 +180,7 @@ class Tree:
         assert name not in directory.entries
         directory.entries[name] = inode
         inode.named += 1
+        self._note_entry(directory, name, inode, came=True)
         if inode.is_dir:
             inode.parent = directory
         self.state ^= hash((directory.number, name, inode.number))
@@ -180,13 +191,39 @@ class Tree:
         assert directory.entries is not None
         inode = directory.entries.pop(name)
         inode.named -= 1
+        self._note_entry(directory, name, inode, came=False)
         self.state ^= hash((directory.number, name, inode.number))
         self.touch(directory)
         self.drop(inode)
 
+    def _note_entry(self, directory: Inode, name: str, inode: Inode, *, came: bool) -> None:
+        """An entry came or went."""
+        if (noted := self.noted) is not None:
+            noted.writes.add(footprints.entry(directory.number, name))
+            if came:
+                noted.writes.add(footprints.arrival(directory.number, name))
+            noted.touches.add(footprints.listing(directory.number, footprints.Names.of(name)))
+            noted.reads.add(footprints.named(directory.number))
+            if inode.is_dir:
+                noted.writes.add(footprints.parent(inode.number))
+            if inode.named < _SECOND_NAME:
+                noted.writes.add(footprints.named(inode.number))
+
+    def note_read(self, place: footprints.Place) -> None:
+        """Something was looked at."""
+        if self.noted is not None:
+            self.noted.reads.add(place)
+
+    def note_listing(self, directory: Inode, kinds: frozenset[footprints.Names] = footprints.ALL_NAMES) -> None:
+        """The names in a directory were looked at."""
+        if self.noted is not None:
+            self.noted.reads |= footprints.listings(directory.number, kinds)
+
     def drop(self, inode: Inode) -> None:
         """Forget an inode that has neither a name nor an opener."""
         if not inode.named and not inode.opened and inode.mark:
+            if self._reuse and self.noted:
+                self.noted.writes.add(footprints.NUMBERS)
             self.state ^= inode.mark
             inode.mark = 0
             self._free.append(inode.number)
@@ -194,9 +231,16 @@ class Tree:
 
     def touch(self, inode: Inode) -> None:
         """Its content changed."""
+        before = inode.mtime_ns
         inode.changes += 1
         inode.mtime_ns = self._stamp(inode.changes)
         self._print(inode)
+        if self.noted is None or (inode.is_dir and inode.mtime_ns == before):
+            return
+        # two entries of one directory leave the same time, if it is told by one clock
+        (self.noted.touches if inode.is_dir and self.steady() else self.noted.writes).add(
+            footprints.status(inode.number)
+        )
 
     def write(self, inode: Inode, data: bytes) -> None:
         """Give a file its content."""
@@ -213,6 +257,8 @@ class Tree:
         times: tuple[int, int] | None = None,
     ) -> None:
         """Change what is known of an inode."""
+        if self.noted is not None:
+            self.noted.writes.add(footprints.status(inode.number))
         if mode is not None:
             inode.mode = modes.S_IFMT(inode.mode) | modes.S_IMODE(mode)
         inode.uid = inode.uid if uid == -1 else uid
@@ -262,7 +308,13 @@ class Tree:
         """An entry of a directory; in a removed directory nothing is found."""
         if directory.named and len(name) > NAME_LIMIT:
             raise failure(errno.ENAMETOOLONG, path)
-        return (directory.entries or {}).get(name)
+        found = (directory.entries or {}).get(name)
+        if self.noted is not None:
+            place = footprints.entry(directory.number, name)
+            self.noted.reads.add(place)
+            if found is None:
+                self.noted.missing.add(place)
+        return found
 
     def _walk(self, path: str, start: Inode, *, follow: bool, whole: str, depth: int) -> Inode:
         at = self.root if path.startswith("/") else start
@@ -274,6 +326,7 @@ class Tree:
                 continue
             if name == "..":
                 assert at.parent is not None
+                self.note_read(footprints.parent(at.number))
                 at = at.parent
                 continue
             found = self.lookup(at, name, whole)
@@ -304,5 +357,6 @@ class Tree:
         while inode is not ancestor:
             if inode.parent is None or inode.parent is inode:
                 return False
+            self.note_read(footprints.parent(inode.number))
             inode = inode.parent
         return True

@@ -1,19 +1,20 @@
-"""What simulated processes do, the product's own functions, and the rules that are held against every run.
+"""What simulated processes do: the product's own functions, as its flows call them.
 
 `taking` takes and gives back the environment lock around a counter; `changing` is a whole command from the survey to
 the sweep; `next_command` what the next one makes of what the others left. Their first argument is the world: what comes
-before the lock is asked for is preparation, unless it is to be searched as well.
+before the lock is asked for is preparation, unless it is to be searched as well. What must hold is in ``model_rules``.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
-from itertools import chain, combinations, permutations, repeat
-from typing import Any
+from itertools import count
 
 from holdfast import disk
 from holdfast.commit.changes import compute_changes, questions
@@ -22,19 +23,17 @@ from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
 from holdfast.disk import calls
 from holdfast.envlock import acquire
-from holdfast.errors import HoldfastError, InterruptedTransactionError
 from holdfast.events import SILENT
 from holdfast.flows.recovery import locked, recover_target
 from holdfast.flows.session import Session
 from holdfast.flows.signals import Signals
 from holdfast.model.changes import Committed
-from holdfast.model.owner import LockMode, OwnerRecord
+from holdfast.model.owner import LockMode
 from holdfast.model.request import InstallPolicy, LockSettings
 from holdfast.model.target import Target
-from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, Transaction
+from holdfast.model.transaction import Transaction
 from holdfast.stage.area import transaction
 from holdfast.stage.fill import fill
-from holdfast.stage.litter import PATIENCE
 from holdfast.target.survey import survey
 from tests.crash.world import Dist, coming, plan_between, state_of, tree_of
 from tests.support.memory_disk import MemoryDisk
@@ -79,7 +78,7 @@ def lock_tree(target: Target, *, reuse: bool = False) -> Tree:
 
 
 def taking(
-    world: World, target: Target, mode: LockMode, *, times: int = 1, whole: bool = False
+    world: World, target: Target, mode: LockMode, *, times: int = 1, whole: bool = False, holding: bool = False
 ) -> Callable[[Process], object]:
     """Take the lock, add one to the counter, give it back.
 
@@ -88,14 +87,17 @@ def taking(
         mode: Of it.
         times: How often.
         whole: What goes before and after, the transaction directory's life, may be disturbed too.
+        holding: The search begins when it holds the lock for the first time.
     """
 
     def once(me: Process) -> None:
         settings = LockSettings(mode=mode, timeout=TIMEOUT)
         with _transaction(target, mode, me, whole=whole) as tx:
-            if me.preparing:
+            if me.preparing and not holding:
                 world.ready(me)
-            with acquire(tx, settings, SILENT, sync=False):
+            with acquire(tx, settings, SILENT, sync=False), inside(world, me, tx.id):
+                if me.preparing:
+                    world.ready(me)
                 add_one(f"{target.root}/{COUNTER}")
                 me.notes["added"] = me.notes.get("added", 0) + 1
 
@@ -114,27 +116,6 @@ def add_one(path: str) -> None:
         disk.pwrite(fd, b"%d" % (value + 1))
     finally:
         disk.close(fd)
-
-
-def lost_nothing(world: World, target: Target) -> str | None:
-    """Every process that was not killed ended well, added what it should, and nothing is left of the lock."""
-    for each in world.processes:
-        if each.error is not None and not isinstance(each.error, HoldfastError):
-            raise each.error
-        if not each.dead and (each.error is not None or not each.ended):
-            return f"{each.name} did not end well: {each.error!r}"
-    counted = int(world.tree.files()[f"{target.root}/{COUNTER}"] or b"")
-    added = sum(each.notes.get("added", 0) for each in world.processes)
-    killed = sum(each.dead for each in world.processes)
-    if not added <= counted <= added + killed:
-        return f"{added} were added, {counted} were counted"
-    return None if killed else clean(world)
-
-
-def clean(world: World) -> str | None:
-    """Nothing of holdfast's is left."""
-    left = [path for path in world.tree.files() if ".holdfast" in path]
-    return f"left: {left}" if left else None
 
 
 # -- whole commands
@@ -161,8 +142,22 @@ State = dict[str, Dist]
 """The installed distributions, by name."""
 
 
-def changing(
-    target: Target, command: Command, mode: LockMode, *, whole: bool = False, stops: int | None = None
+class Begins(Enum):
+    """From where on a program is searched."""
+
+    ASKING = "when it asks for the lock"
+    HOLDING = "when it holds the lock, having taken it from somebody who was silent"
+
+
+def changing(  # noqa: C901 - a whole command, one thing after the other
+    target: Target,
+    command: Command,
+    mode: LockMode,
+    *,
+    whole: bool = False,
+    stops: int | None = None,
+    may_fail: bool = False,
+    begins: Begins | int = Begins.ASKING,
 ) -> Callable[[World], Callable[[Process], object]]:
     """Go from one set of distributions to another, as ``flows.transact.carry_out`` does.
 
@@ -172,31 +167,64 @@ def changing(
         mode: Of the lock.
         whole: What goes before the lock and after it is searched too.
         stops: After so many steps a signal asks it to stop.
+        may_fail: Calls of the commit may fail (`Kind.ERROR`).
+        begins: From where on it is searched; a number: when it has made so many steps of its commit.
     """
-    before, after, scheme = command.old, command.new, target.scheme
-    plan, installed = plan_between(before, after, scheme), state_of(before, scheme)
-    parts = coming(plan, after, scheme)
-    asked = questions(plan, parts, installed, scheme)
+    scheme = target.scheme
+    plan, installed = plan_between(command.old, command.new, scheme), state_of(command.old, scheme)
+    parts = coming(plan, command.new, scheme)
+    wanted = questions(plan, parts, installed, scheme)
 
     def program(world: World, me: Process) -> object:
         running = session(mode)
-        asked_to_stop = chain(repeat(False, 1000 if stops is None else stops), repeat(True))
+        asked = count()
+
+        def stop() -> bool:
+            made = next(asked)
+            if me.preparing and made == begins:
+                world.ready(me)
+            return stops is not None and made >= stops
+
+        me.notes["unlocked"] = mode is LockMode.NONE
         with _transaction(target, mode, me, whole=whole) as tx:
-            seen = survey(scheme, asked.paths, digests=asked.digests, texts=asked.texts)
+            seen = survey(scheme, wanted.paths, digests=wanted.digests, texts=wanted.texts)
             changes = compute_changes(plan, parts, installed, seen, target, running.policy)
             staged = fill(changes, tx, fsync=False)
-            if me.preparing:
+            if begins is Begins.HOLDING:
+                world.stand_back(me)
+            if me.preparing and begins is Begins.ASKING:
                 world.ready(me)
-            with locked(tx, running) as held:
-                found = recover(target, held)
-                assert not found.alive
-                outcome = execute(staged, tx, held, target, fsync=False, stop=lambda: next(asked_to_stop))
+            outcome = None
+            while outcome is None:
+                with locked(tx, running) as held, inside(world, me, tx.id, unlocked=mode is LockMode.NONE):
+                    if me.preparing and begins is Begins.HOLDING:
+                        world.ready(me)
+                    if not recover(target, held).alive:
+                        me.notes["may fail"] = me.notes["may be late"] = may_fail
+                        outcome = execute(staged, tx, held, target, fsync=False, stop=stop)
+                        me.notes["may fail"] = False
+                if outcome is None:  # somebody without a lock is at work: the flow plans again, and waits for him
+                    time.sleep(0.5)
             me.notes["outcome"] = outcome
             if isinstance(outcome, Committed):
                 sweep(staged, tx, target)
         return outcome
 
     return lambda world: partial(program, world)
+
+
+@contextmanager
+def inside(world: World, me: Process, identifier: str, *, unlocked: bool = False) -> Iterator[None]:
+    """The block in which a process holds the lock: nobody else is in one, unless he was broken."""
+    for other, theirs in [(each, each.notes.get("inside")) for each in world.processes if each is not me]:
+        if theirs and not unlocked and not other.gone and not {theirs, identifier} & world.broken:
+            world.violate(f"{me.name} and {other.name} hold the lock")
+    if not unlocked:
+        me.notes["inside"] = identifier
+    try:
+        yield
+    finally:
+        me.notes["inside"] = None
 
 
 @contextmanager
@@ -230,121 +258,3 @@ def command_tree(
     for path, content in tree.files().items():
         tree.resolve(path, tree.root, follow=False).lower = lower and content is None
     return tree
-
-
-def contents(world: World, root: str) -> dict[str, bytes]:
-    """The files of the environment, without what is holdfast's."""
-    return {
-        path: content
-        for path, content in world.tree.files().items()
-        if content is not None and path.startswith(f"{root}/") and all(map(is_target, path.split("/")))
-    }
-
-
-def serial(start: Iterable[Dist], surely: Iterable[Command], perhaps: Iterable[Command]) -> Iterator[State]:
-    """Every state that some serial order of all the sure commands and any of the others leads to."""
-    certain, others = tuple(surely), tuple(perhaps)
-    for size in range(len(others) + 1):
-        for extra in combinations(others, size):
-            for order in permutations((*certain, *extra)):
-                state: State | None = {each.name: each for each in start}
-                for command in order:
-                    state = command.applied(state)
-                if state is not None:
-                    yield state
-
-
-def settled(
-    world: World, target: Target, start: Iterable[Dist], commands: Iterable[Command], mode: LockMode
-) -> str | None:
-    """After the next command, some hours later, the environment is what some serial order makes, and nothing is left.
-
-    Args:
-        world: Whose processes ran these commands, in this order.
-        target: The environment.
-        start: What was installed in the beginning.
-        commands: Of the processes.
-        mode: Of the next command's lock.
-    """
-    ran = list(zip(world.processes, commands, strict=True))
-    for each, _ in ran:
-        if each.error is not None and not isinstance(each.error, HoldfastError):
-            raise each.error
-        taken_over = each.was_paused and isinstance(each.error, InterruptedTransactionError)
-        if not each.dead and not taken_over and each.error is not None:
-            return f"{each.name} did not end well: {each.error}"
-    if not any(each.dead for each, _ in ran) and (what := clean(world)):
-        return what
-    for name in ("next", "the one after"):  # what a host left that cannot be seen from here is litter an hour later
-        world.elapsed += 2 * PATIENCE
-        after = world.afterwards(name, next_command(target, mode))
-        if world.violation is not None or after.error is not None:
-            return world.violation or f"the next command failed: {after.error!r}"
-        if not clean(world):
-            break
-    surely = [command for each, command in ran if isinstance(each.notes.get("outcome"), Committed)]
-    perhaps = [command for each, command in ran if (each.dead or each.error) and "outcome" not in each.notes]
-    scheme, found = target.scheme, contents(world, target.root)
-    if not any(found == tree_of(state.values(), scheme) for state in serial(start, surely, perhaps)):
-        outcomes = [str(each.error or each.notes.get("outcome")) for each, _ in ran]
-        return f"of no serial order: {sorted(found)} after {outcomes}"
-    return clean(world)
-
-
-# -- the rule about who may change the target
-
-
-def is_target(name: str) -> bool:
-    """Whether an entry is the target's own, not holdfast's."""
-    return name != LOCK_NAME and not name.startswith(TRANSACTION_PREFIX)
-
-
-def only_the_holder(world: World, target: Target) -> Callable[..., None]:
-    """A monitor: whoever changes an entry of the target holds every lock of it at that moment."""
-    root, kept = target.root, tuple(dict.fromkeys(target.library_directories))
-    before = {"tree": target_entries(world.tree, root)}
-
-    def monitor(me: Process, name: str, _args: tuple[Any, ...], _options: dict[str, Any]) -> None:
-        if name not in ENTRIES:
-            return
-        now = target_entries(world.tree, root)
-        if now == before["tree"]:
-            return
-        changed = sorted(set(now.items()) ^ set(before["tree"].items()))
-        before["tree"] = now
-        for library in kept:
-            if holder_of(world, library) != me.pid:
-                world.violate(f"{me.name} changed {changed[0][0]} without the lock of {library}")
-
-    return monitor
-
-
-ENTRIES = frozenset({"rename", "rename_noreplace", "link", "symlink", "unlink", "rmdir", "mkdir", "create"})
-
-
-def target_entries(tree: Tree, root: str) -> dict[str, int]:
-    """Every path of the target and the inode there."""
-    found: dict[str, int] = {}
-
-    def walk(entries: Mapping[str, Any], prefix: str) -> None:
-        for name, child in entries.items():
-            if is_target(name):
-                found[f"{prefix}/{name}"] = child.number
-                if child.entries:
-                    walk(child.entries, f"{prefix}/{name}")
-
-    walk(tree.resolve(root, tree.root, follow=True).entries or {}, root)
-    return found
-
-
-def holder_of(world: World, library: str) -> int | None:
-    """The pid in the record of a library's lock."""
-    try:
-        place = world.tree.resolve(f"{library}/{LOCK_NAME}", world.tree.root, follow=False)
-    except OSError:
-        return None
-    for name, inode in (place.entries or {}).items():
-        record = OwnerRecord.from_bytes(inode.data)
-        if record is not None and record.id == name:
-            return record.pid
-    return None

@@ -1,45 +1,51 @@
 """Simulated processes over one file system in memory: threads of which exactly one runs, until its next disk call.
 
-A `World` has a tree, hosts with clocks, and processes, each running a program: an ordinary function that calls the
-product. Before each of its disk calls a program's thread asks the world's `Chooser` what happens next: the call,
-another process's call, a death, a pause, a step of the wall clock. So a run is a list of choices, and can be had again.
+A `World` has a tree, and processes with clocks, each running a program: an ordinary function that calls the product.
+Before each of its disk calls, and before it looks at a process, a program's thread asks the world's `Chooser` what
+happens next: the call, another process's call, a death, an error, a clock that goes on or back. What is chosen is a
+*step*, from there to the next question. So a run is a list of choices, and can be had again; and of each step there is
+a `Footprint`, which says what it commutes with. A process ends with its last call.
 
-`Simulation` puts it all in force: the disk calls, pid, ids, random bytes, clocks and sleep, and what is seen of
-processes, answered for the simulated process that runs.
+A program is a function of what it sees: time, pids and random bytes are answered for the process that runs
+(``simulation``), and the order of processes decides about nothing else.
 
-Time passes in sleeps and pauses only. Whoever sleeps is woken when nobody else can go on, or when something was changed
-on the disk since: a look that finds what the last one found decides nothing. Whoever is paused stays so for his time,
-and then until it is his turn.
+**Waiting.** Who sleeps goes on when something that it has looked at since it slept last was changed. Without such a
+change another look would find what the last one found, except for the time: it would be the last look, stretched. So
+nobody spins, and every run ends. Where all who are left sleep, time passes until the first of them wakes (`Kind.TIME`).
+
+**Pauses.** Whoever is not chosen is paused. How long, only clocks can tell, and each process has clocks of its own,
+which no two compare: that a waiter sees the lease of a paused holder run out is that his clock goes on by more than a
+lease between two looks (`Kind.EXPIRE`), wherever the holder stands. That a holder works so slowly that he has to say
+that he lives is that his goes on by more than a refresh (`Kind.LATE`). Both are faster clocks than any real ones.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import SimpleNamespace, TracebackType
-from typing import Any, Protocol, Self
-from unittest import mock
+from typing import Any, Protocol
 
-from holdfast import disk
-from holdfast.disk import calls, process
-from holdfast.target import survey
-from tests.support.faulty_disk import ALL, Killed
+from holdfast.disk import calls
+from tests.support.faulty_disk import Killed
+from tests.support.footprints import Footprint, Place
 from tests.support.memory_disk import Descriptors, MemoryDisk
 from tests.support.memory_tree import Tree
 
-QUIET = frozenset({"close", "fsync", "syncfs", "fchmod", "fchown", "fstat", "realpath", "access", "statvfs", "read"})
-"""Calls whose place among others' calls decides nothing: what is read of an open file was there when it was opened."""
-KILLED_BEFORE = frozenset(calls.MUTATING) - QUIET | {"flock"}
-"""Calls before which a death is another death than before the call that follows."""
+SIGHT = "sight"
+"""Looking at a process; with the disk's calls, all that one process learns of others."""
+HARMLESS = frozenset({"close", "fsync", "syncfs", "fchmod", "fchown"})
+KILLED_BEFORE = frozenset(calls.MUTATING) - HARMLESS | {"flock"}
+"""Calls before which a death is another death than before the call that follows: the others leave no trace."""
+FAILING = KILLED_BEFORE - {"flock", "write", "pwrite"}
 START = 1_800_000_000.0
 STEPS = 20_000
-_GRACE = 30.0
-"""Seconds after which who was paused must go on, if all others do is wait."""
+LAPSE, DELAY, STEP_BACK = 31.0, 6.0, -7200.0
+"""Seconds: more than a lease, more than a refresh, and by how much a wall clock is put back."""
+BUDGET: Place = ("budget",)
+"""How much may still happen: a fault here is one less elsewhere."""
 
 
 class Kind(StrEnum):
@@ -48,13 +54,21 @@ class Kind(StrEnum):
     GO = "go"
     KILL = "kill"
     TEAR = "tear"  # killed in the middle of a write
-    PAUSE = "pause"
-    CLOCK = "clock"
+    ERROR = "error"  # the call fails: EIO
+    EXPIRE = "expire"  # the lease of whomever it waits for runs out
+    LATE = "late"  # its work takes longer than a refresh
+    CLOCK = "clock"  # its wall clock is put back
+    TIME = "time"  # all sleep: the first wakes
+
+
+DEATHS = frozenset({Kind.KILL, Kind.TEAR})
+CLOCKS = frozenset({Kind.EXPIRE, Kind.LATE, Kind.CLOCK})
+FAULTS = DEATHS | CLOCKS | {Kind.ERROR}
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing that may happen next, to or by one process; whether it interrupts somebody who could go on."""
+    """One thing that may happen next, to or by one process (none: -1); whether it interrupts who could go on."""
 
     kind: Kind
     who: int
@@ -64,16 +78,11 @@ class Choice:
 class Chooser(Protocol):
     """Decides what happens next."""
 
+    def kinds(self) -> frozenset[Kind]:
+        """Which faults may strike now."""
+
     def choose(self, world: World, choices: Sequence[Choice]) -> Choice | None:
         """One of them, never empty; None gives the run up."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Host:
-    """A machine: its name and boot, how far its wall clock is off."""
-
-    name: str = "one"
-    offset: float = 0.0
 
 
 Program = Callable[["Process"], object]
@@ -84,33 +93,40 @@ class Process:
     """A simulated process.
 
     Attributes:
-        preparing: It goes before all others, undisturbed, until it is `ready`.
+        host: Its machine and boot.
+        preparing: It goes before all others, undisturbed, until it is `ready`; ``patient``: when the others are.
         seen: Stands for everything that it has seen so far, and so for what it will do.
+        round: The places that it has looked at since it slept last.
+        stirred_by: The steps of others that have changed any of them since.
+        wall: By how much its wall clock is off; ``ahead``: its monotonic clock.
+        failing: Its next call fails.
         result: Of its program; ``error`` what it raised.
-        notes: For programs and monitors.
+        notes: For programs and rules.
         visible: Others in its namespace see its start time (no: hidepid).
     """
 
     name: str
     number: int
     program: Program
-    host: Host
+    host: str
     namespace: int
     pid: int
     kernel: Descriptors
     visible: bool = True
     seen: int = 0
-    made: int = 0
     randoms: int = 0
     quiet: int = 0
     wake: float | None = None
-    slept_at: int = 0
-    paused_until: float | None = None
-    was_paused: bool = False
+    round: set[Place] = field(default_factory=set)
+    stirred_by: list[int] = field(default_factory=list)
+    wall: float = 0.0
+    ahead: float = 0.0
+    failing: bool = False
     preparing: bool = False
+    patient: bool = False
     dead: bool = False
     ended: bool = False
-    pending: str = ""
+    pending: str = "its start"
     result: object = None
     error: BaseException | None = None
     notes: dict[str, Any] = field(default_factory=dict)
@@ -122,6 +138,11 @@ class Process:
         """It takes no further step."""
         return self.dead or self.ended
 
+    @property
+    def alive(self) -> Place:
+        """What others may see of it, as a place."""
+        return ("alive", self.pid)
+
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
         """A stretch in which nothing else happens, to make the space that is searched smaller."""
@@ -132,12 +153,20 @@ class Process:
             self.quiet -= 1
 
 
-class _First:
+class First:
     """Takes what comes first."""
+
+    def kinds(self) -> frozenset[Kind]:
+        """None."""
+        return frozenset()
 
     def choose(self, _world: World, choices: Sequence[Choice]) -> Choice | None:
         """Let whoever can go on do so."""
         return choices[0]
+
+
+Monitor = Callable[["World", Process, str], None]
+"""Looks at a world after a call of a process, and may say `World.violate`; ``World.footprint`` is of that step."""
 
 
 class World:
@@ -146,39 +175,36 @@ class World:
     Args:
         tree: What lies on the disk in the beginning; it is changed.
         chooser: Decides.
-        pause: How long, in seconds, somebody who is paused takes no step; then he may.
-        step: By how many seconds a wall clock is put back.
-        oversleep: Every sleep lasts at least so many seconds.
-        every: Ask before every single call, the `QUIET` ones too.
+        libraries: Directories of whose names each module of the product is shown what it is interested in.
+
+    Attributes:
+        footprint: Of the step that is made, or was made last; ``steps`` counts them.
+        woken_by: The steps that stirred whoever goes on now, if it slept and time did not wake it.
+        happened: Every fault that struck, with the process that it struck.
+        broken: Ids of the owners whose locks others broke; ``fenced``: and then fenced (``model_rules`` notes them).
     """
 
-    def __init__(
-        self,
-        tree: Tree,
-        chooser: Chooser,
-        *,
-        pause: float = 31.0,
-        step: float = -7200.0,
-        oversleep: float = 0.0,
-        every: bool = False,
-    ) -> None:
+    def __init__(self, tree: Tree, chooser: Chooser, *, libraries: Iterable[str] = ()) -> None:
         self.tree = tree
+        self.libraries = frozenset(libraries)
         self.elapsed = 0.0
         self.tree.now = self._now_ns
+        self.tree.steady = self._one_clock
         self.memory = MemoryDisk(tree)
         self.processes: list[Process] = []
         self.running: Process | None = None
         self.violation: str | None = None
         self.given_up = False
         self.trace: list[str] | None = None
-        self.monitor: Callable[[Process, str, tuple[Any, ...], dict[str, Any]], None] | None = None
+        self.monitors: list[Monitor] = []
         self.steps = 0
+        self.footprint = Footprint()
+        self.woken_by: tuple[int, ...] = ()
+        self.happened: list[tuple[Kind, Process]] = []
+        self.broken: set[str] = set()
+        self.fenced: set[str] = set()
+        self._stepping = -1
         self._chooser = chooser
-        self._pause = pause
-        self._step = step
-        self._oversleep = oversleep
-        self._every = every
-        self._deaths = 0
         self._done = threading.Lock()
         self._finishing = False
 
@@ -187,7 +213,7 @@ class World:
         name: str,
         program: Program,
         *,
-        host: Host | None = None,
+        host: str = "one",
         namespace: int = 1,
         visible: bool = True,
         prepares: bool = False,
@@ -198,7 +224,7 @@ class World:
             name=name,
             number=number,
             program=program,
-            host=host or (self.processes[0].host if self.processes else Host()),
+            host=host,
             namespace=namespace,
             pid=100 + number,
             kernel=Descriptors(number=number),
@@ -216,7 +242,7 @@ class World:
             self.elapsed,
             self.running.number if self.running else 0,
             tuple(
-                (each.seen, each.dead, each.ended, each.paused_until, each.wake, each.wake and self._fruitless(each))
+                (each.seen, each.dead, each.ended, each.wake, bool(each.stirred_by), each.wall, each.ahead)
                 for each in self.processes
             ),
         )
@@ -225,7 +251,7 @@ class World:
         """Until everybody has ended, or it is given up."""
         self._done.acquire()
         self._finishing = False
-        for each in self._beginning():
+        for each in [each for each in self.processes if each.thread is None]:
             each.baton.acquire()
             each.thread = threading.Thread(target=self._body, args=(each,), daemon=True, name=each.name)
             each.thread.start()
@@ -242,17 +268,15 @@ class World:
                         each.baton.release()
                     each.thread.join()
             self.running = None
+            self.tree.noted = None
             self._done.release()
 
     def afterwards(self, name: str, program: Program) -> Process:
         """When everybody has ended or died: one more process, undisturbed; returns when it has ended."""
         added = self.add(name, program)
-        self._chooser = _First()
+        self._chooser = First()
         self.run()
         return added
-
-    def _beginning(self) -> list[Process]:
-        return [each for each in self.processes if each.thread is None]
 
     def violate(self, what: str) -> None:
         """A rule was broken: the run ends here."""
@@ -280,12 +304,16 @@ class World:
             me.ended = True
             return
         if not me.dead:
-            self.memory.end(me.kernel)
+            self._let_go(me)
+            self.tell(f"{me.name} ends" + (f" with {me.error!r}" if me.error else ""))
         me.ended = True
-        self._deaths += 1
         me.seen = hash((me.seen, "ended"))
-        self.tell(f"{me.name} ends" + (f" with {me.error!r}" if me.error else ""))
         self._pass_on()
+
+    def _let_go(self, who: Process) -> None:
+        """The kernel takes back what a process had; others may see that it is gone."""
+        self.memory.end(who.kernel)
+        self.footprint.writes.add(who.alive)
 
     def _pass_on(self) -> None:
         """The one who ran cannot go on: somebody else, or the end."""
@@ -300,22 +328,18 @@ class World:
     def _become(self, chosen: Process) -> None:
         self.running = chosen
         self.memory.become(chosen.kernel)
-        self.elapsed = max(self.elapsed, chosen.wake or 0.0, chosen.paused_until or 0.0)
-        chosen.wake = chosen.paused_until = None
+        chosen.wake = None
 
     def before(self, me: Process, name: str) -> None:
         """A call is about to be made: what happens first?"""
         if me.dead or self._finishing:
             raise Killed(name)
-        if me.quiet or me.preparing or (not self._every and name in QUIET):
+        if me.quiet or me.preparing:
             return
         me.pending = name
         self._yield(me)
 
     def _yield(self, me: Process) -> None:
-        self.steps += 1
-        if self.steps > STEPS:
-            self.violate("it goes on for ever")
         chosen = None if self.given_up else self._chosen()
         if chosen is me:
             self._become(me)
@@ -333,291 +357,151 @@ class World:
         """The preparations of a process are over."""
         me.preparing = False
         me.pending = "ready"
+        self._end_step()
+        me.round.clear()
+        self._yield(me)
+        me.stirred_by.clear()
+
+    def stand_back(self, me: Process) -> None:
+        """Let the others make their preparations first; whoever it waits for then is silent for longer than a lease."""
+        me.patient = True
         self._yield(me)
 
     def after(self, me: Process, result: object) -> None:
         """A call was made: this was seen."""
         me.seen = hash((me.seen, result))
-        me.made += 1
 
     def sleep(self, me: Process, seconds: float) -> None:
         """Let others work."""
         if me.dead or self._finishing:
             raise Killed("sleep")
-        me.wake = self.elapsed + max(seconds, self._oversleep)
-        me.slept_at = self._version
+        if me.preparing:
+            self._silence(me)
+            return
+        me.wake = self.elapsed + max(seconds, LAPSE)
         me.pending = "sleep"
         self._yield(me)
+        me.round.clear()
+        me.stirred_by.clear()
         self.after(me, "slept")
 
     # -- choosing
 
-    @property
-    def _version(self) -> int:
-        return self.tree.version + self._deaths
-
-    def _fruitless(self, each: Process) -> bool:
-        return each.wake is not None and each.slept_at == self._version
-
     def _chosen(self) -> Process | None:
         """Ask, do what strikes at once, ask again; who goes on? None: nobody."""
         while True:
+            self._end_step()
             choices = self._choices()
-            if not choices:
+            if not choices or self.given_up:
                 return None
             try:
-                choice = choices[0] if len(choices) == 1 else self._chooser.choose(self, choices)
+                choice = self._chooser.choose(self, choices)
             except AssertionError as error:  # the chooser's own, not the program's
                 self.violate(f"the chooser: {error}")
                 return None
             if choice is None:
                 self.given_up = True
                 return None
+            self._begin_step(choice)
+            if choice.kind is Kind.TIME:
+                self.elapsed = min(each.wake for each in self.processes if not each.gone and each.wake is not None)
+                self.tell("time passes")
+                continue
             who = self.processes[choice.who]
             if choice.kind is Kind.GO:
                 if who is not self.running:
                     self.tell(f"-> {who.name}")
                 return who
             self._strike(choice.kind, who)
+            if choice.kind is Kind.ERROR:
+                return who
+
+    def _begin_step(self, choice: Choice) -> None:
+        self.steps += 1
+        if self.steps > STEPS:
+            self.violate("it goes on for ever")
+        self.footprint = self.tree.noted = Footprint()
+        self._stepping = choice.who
+        self.woken_by = ()
+        if choice.kind is Kind.GO:
+            who = self.processes[choice.who]
+            if who.wake is not None and who.wake > self.elapsed:
+                self.woken_by = tuple(who.stirred_by)
+
+    def _end_step(self) -> None:
+        done, self.tree.noted = self.footprint, None
+        for n, each in enumerate(self.processes):
+            if n == self._stepping:
+                each.round |= done.reads
+            elif done.changes(each.round):
+                each.stirred_by.append(self.steps)
+        self._stepping = -1
 
     def _strike(self, kind: Kind, who: Process) -> None:
-        self.tell(f"{kind} {who.name} before {who.pending or 'its start'}")
+        self.tell(f"{kind} {who.name} before {who.pending}")
+        self.footprint.writes.add(BUDGET)
+        if kind is not Kind.EXPIRE:
+            self.happened.append((kind, who))
         match kind:
             case Kind.KILL | Kind.TEAR:
                 if kind is Kind.TEAR:
+                    self.memory.process = who.kernel
                     who.notes["tear"]()
                 who.dead = True
-                self.memory.end(who.kernel)
-                self._deaths += 1
-            case Kind.PAUSE:
-                who.paused_until = self.elapsed + self._pause
-                who.was_paused = True
+                self._let_go(who)
+            case Kind.ERROR:
+                who.failing = True
+            case Kind.EXPIRE:
+                self._silence(who)
+                if who.wake is not None:
+                    who.stirred_by.append(self.steps)
+            case Kind.LATE:
+                who.ahead += DELAY
             case Kind.CLOCK:
-                who.host.offset += self._step
-            case Kind.GO:
+                who.wall += STEP_BACK
+            case Kind.GO | Kind.TIME:
                 raise AssertionError(kind)
 
+    def _silence(self, who: Process) -> None:
+        """Whomever it waits for has said nothing for longer than a lease, by its clock."""
+        self.happened.append((Kind.EXPIRE, who))
+        who.ahead += LAPSE
+        who.notes["silent"] = who.notes.get("last seen")
+
     def _choices(self) -> list[Choice]:
-        for each in self.processes:
-            if each.preparing and not each.gone:
-                return [Choice(Kind.GO, each.number - 1)]
-        able = [each for each in self.processes if not each.gone and (each.paused_until or 0.0) <= self.elapsed]
-        ready = [each for each in able if not self._fruitless(each)] or self._woken()
+        preparing = [each for each in self.processes if each.preparing and not each.gone]
+        for each in sorted(preparing, key=lambda each: each.patient):
+            return [Choice(Kind.GO, each.number - 1)]
+        left = [each for each in self.processes if not each.gone]
+        ready = [each for each in left if each.wake is None or each.stirred_by or each.wake <= self.elapsed]
         current = self.running if self.running in ready else None
-        can_go_on = current is not None and _until(current) == 0.0 and current.pending != "ready"
+        can_go_on = current is not None and current.wake is None and current.pending != "ready"
         order = sorted(ready, key=lambda each: each is not current)
         going = [Choice(Kind.GO, each.number - 1, preempts=can_go_on and each is not current) for each in order]
-        return going + [choice for each in able if going for choice in self._faults(each, alone=len(able) == 1)]
+        if left and not going:
+            going = [Choice(Kind.TIME, -1)]
+        kinds = self._chooser.kinds()
+        return going + [choice for each in left for choice in self._faults(each, kinds)] if kinds else going
 
-    def _faults(self, each: Process, *, alone: bool) -> Iterator[Choice]:
-        """What may strike a process that has not gone on yet."""
-        index, current = each.number - 1, each is self.running
-        if each.pending in KILLED_BEFORE or each.wake is not None:
+    def _faults(self, each: Process, kinds: frozenset[Kind]) -> Iterator[Choice]:
+        """What may strike a process before its next call."""
+        index, works = each.number - 1, each.pending in KILLED_BEFORE and each.wake is None
+        if Kind.KILL in kinds and (works or each.wake is not None):
             yield Choice(Kind.KILL, index)
-        if current and each.pending in {"write", "pwrite"}:
+        if Kind.TEAR in kinds and works and each.pending in {"write", "pwrite"}:
             yield Choice(Kind.TEAR, index)
-        if current and each.pending in KILLED_BEFORE and each.paused_until is None:
-            if not alone and not each.was_paused:
-                yield Choice(Kind.PAUSE, index)
+        if Kind.ERROR in kinds and works and each.notes.get("may fail") and each.pending in FAILING:
+            yield Choice(Kind.ERROR, index)
+        if Kind.EXPIRE in kinds and (each.wake is not None or each.pending == SIGHT):
+            yield Choice(Kind.EXPIRE, index)
+        if Kind.LATE in kinds and works and each.notes.get("may be late"):
+            yield Choice(Kind.LATE, index)
+        if Kind.CLOCK in kinds and works:
             yield Choice(Kind.CLOCK, index)
 
-    def _woken(self) -> list[Process]:
-        """Nobody has anything new to see: time passes until the first sleep ends, or a pause."""
-        waiting = [each for each in self.processes if not each.gone]
-        paused = sorted((each for each in waiting if each.paused_until is not None), key=_until)
-        asleep = sorted((each for each in waiting if each.paused_until is None), key=_until)
-        if not asleep or (paused and _until(asleep[0]) > _until(paused[0]) + _GRACE):
-            return paused[:1]
-        return [asleep[0], *(each for each in paused if _until(each) <= _until(asleep[0]))]
-
     def _now_ns(self) -> int:
-        offset = self.running.host.offset if self.running else 0.0
+        offset = self.running.wall if self.running else 0.0
         return int((START + self.elapsed + offset) * 1e9)
 
-
-def _until(each: Process) -> float:
-    return max(each.wake or 0.0, each.paused_until or 0.0)
-
-
-class _Disk(calls.Calls):
-    """The calls of whoever runs, each with a question before it."""
-
-    def __init__(self, simulation: Simulation) -> None:
-        for name in ALL:
-            setattr(self, name, _asked(simulation, name))
-
-
-def _asked(simulation: Simulation, name: str) -> Callable[..., Any]:
-    def call(*args: Any, **options: Any) -> Any:  # noqa: ANN401 - any of the calls
-        world = simulation.world
-        me = world.running
-        made = getattr(world.memory, name)
-        if me is None:
-            return made(*args, **options)
-        if name in {"write", "pwrite"}:
-            me.notes["tear"] = lambda: made(args[0], bytes(args[1])[: len(args[1]) // 2], *args[2:])
-        world.before(me, name)
-        world.memory.process = me.kernel
-        try:
-            result = made(*args, **options)
-        except OSError as error:
-            world.after(me, error.errno)
-            if world.trace is not None:
-                world.tell(f"   {me.name} {name}{_shown(args, options)} {error.strerror}")
-            raise
-        world.after(me, _plain(result))
-        if world.trace is not None and name not in QUIET:
-            world.tell(f"   {me.name} {name}{_shown(args, options)}")
-        if world.monitor is not None and name in calls.MUTATING:
-            world.monitor(me, name, args, options)
-        return result
-
-    return call
-
-
-def _plain(result: object) -> object:
-    if isinstance(result, os.stat_result):
-        return (tuple(result[:7]), result.st_mtime_ns)
-    if isinstance(result, list):
-        return tuple(each if isinstance(each, str) else (each.name, _plain(each.status)) for each in result)
-    return result
-
-
-def _shown(args: tuple[Any, ...], options: dict[str, Any]) -> str:
-    words = [each if isinstance(each, (str, int)) else "..." for each in args]
-    return f"({', '.join(map(str, [*words, *(f'{key}={value}' for key, value in options.items() if value)]))})"
-
-
-class Simulation:
-    """Everything that a program may ask of its system, answered for the simulated process that runs.
-
-    A context manager. Threads that are no simulated process, such as the tests' own, are answered by the real system,
-    except for the disk calls.
-
-    Attributes:
-        world: Set it before the world runs.
-    """
-
-    world: World
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        enter = self._stack.enter_context
-        enter(calls.using(_Disk(self)))
-        for module, name, answer in (
-            (os, "getpid", lambda me: me.pid),
-            (os, "geteuid", lambda me: me.kernel.uid),
-            (os, "getegid", lambda me: me.kernel.gid),
-            (time, "time", lambda me: START + self.world.elapsed + me.host.offset),
-            (time, "time_ns", lambda me: int((START + self.world.elapsed + me.host.offset) * 1e9)),
-            (time, "monotonic", lambda _: 1000.0 + self.world.elapsed),
-            (time, "monotonic_ns", lambda _: int((1000.0 + self.world.elapsed) * 1e9)),
-            (disk, "boot_id", lambda me: f"boot of {me.host.name}"),
-            (disk, "pid_namespace", lambda me: me.namespace),
-            (process, "boot_id", lambda me: f"boot of {me.host.name}"),
-            (process, "pid_namespace", lambda me: me.namespace),
-        ):
-            enter(mock.patch.object(module, name, self._answered(getattr(module, name), answer)))
-        for module in (disk, process):
-            enter(mock.patch.object(module, "sight", self._sight))
-        enter(mock.patch.object(os, "uname", self._uname(os.uname)))
-        enter(mock.patch.object(os, "urandom", self._urandom(os.urandom)))
-        enter(mock.patch.object(time, "sleep", self._sleep(time.sleep)))
-        enter(mock.patch.object(disk, "filesystem", return_value=disk.FileSystem(type="ext4")))
-        enter(mock.patch.object(survey, "os", _os_of_survey()))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-    def _me(self) -> Process | None:
-        world: World | None = getattr(self, "world", None)
-        me = world.running if world is not None else None
-        return me if me is not None and threading.current_thread() is me.thread else None
-
-    def _answered(self, real: Callable[[], object], answer: Callable[[Process], object]) -> Callable[[], object]:
-        def answered() -> object:
-            me = self._me()
-            if me is None:
-                return real()
-            result = answer(me)
-            me.seen = hash((me.seen, result))
-            return result
-
-        return answered
-
-    def _sight(self, pid: int) -> disk.Sight:
-        me = self._me()
-        assert me is not None
-        seen = disk.Sight(exists=False)
-        for each in self.world.processes:
-            if each.pid == pid and (each.host, each.namespace) == (me.host, me.namespace):
-                if not each.visible and each is not me:
-                    seen = disk.Sight(exists=not each.gone)
-                elif not each.gone:
-                    state = "T" if each.paused_until is not None else "S"
-                    seen = disk.Sight(exists=True, state=state, started=1000 + each.number)
-                elif each.notes.get("zombie"):
-                    seen = disk.Sight(exists=True, state="Z", started=1000 + each.number)
-        me.seen = hash((me.seen, seen))
-        return seen
-
-    def _uname(self, real: Callable[[], Any]) -> Callable[[], object]:
-        return lambda: SimpleNamespace(nodename=me.host.name) if (me := self._me()) else real()
-
-    def _urandom(self, real: Callable[[int], bytes]) -> Callable[[int], bytes]:
-        def urandom(size: int) -> bytes:
-            if (me := self._me()) is None:
-                return real(size)
-            me.randoms += 1
-            return (me.number * 10_000 + me.randoms).to_bytes(size, "big")
-
-        return urandom
-
-    def _sleep(self, real: Callable[[float], None]) -> Callable[[float], None]:
-        def sleep(seconds: float) -> None:
-            me = self._me()
-            if me is None:
-                real(seconds)
-            else:
-                self.world.sleep(me, seconds)
-
-        return sleep
-
-
-def _os_of_survey() -> SimpleNamespace:
-    """What ``target.survey`` asks of ``os`` itself, not of `disk`."""
-
-    @contextmanager
-    def scandir(path: str) -> Iterator[list[os.DirEntry[str]]]:
-        yield disk.scandir(path)
-
-    @contextmanager
-    def fdopen(fd: int, _mode: str) -> Iterator[SimpleNamespace]:
-        try:
-            yield SimpleNamespace(read=lambda size: disk.read(fd, size))
-        finally:
-            disk.close(fd)
-
-    def opened(path: str, flags: int) -> int:
-        return calls.current.open(path, flags)
-
-    def isdir(path: str) -> bool:
-        try:
-            calls.current.listdir(path)
-        except OSError:
-            return False
-        return True
-
-    def access(path: str, mode: int, *, effective_ids: bool = False) -> bool:
-        return calls.current.access(path, mode, effective_ids=effective_ids)
-
-    flags = {name: getattr(os, name) for name in dir(os) if name.startswith("O_") or name.endswith("_OK")}
-    path = SimpleNamespace(realpath=disk.realpath, isdir=isdir)
-    return SimpleNamespace(
-        lstat=disk.lstat, scandir=scandir, open=opened, fdopen=fdopen, access=access, path=path, **flags
-    )
+    def _one_clock(self) -> bool:
+        return len({each.wall for each in self.processes}) == 1
