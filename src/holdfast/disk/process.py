@@ -103,8 +103,12 @@ def boot_id() -> str:
 
 @cache
 def pid_namespace() -> int:
-    """The inode number of this process's pid namespace; 0 where there is none."""
+    """The inode number of this process's pid namespace; 0 where there is none.
+
+    A number that nobody else has where /proc does not show this process, as after entering a container's mounts alone:
+    then it cannot be told who is in the same one.
+    """
     try:
         return os.stat("/proc/self/ns/pid").st_ino
     except OSError:
-        return 0
+        return 0 if sys.platform == "darwin" else -os.getpid()

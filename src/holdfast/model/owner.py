@@ -27,7 +27,8 @@ class OwnerRecord:
 
     Attributes:
         id: The transaction's id: 32 lower-case hexadecimal digits, never used twice.
-        pid: In the namespace ``pid_namespace`` (the inode number of /proc/self/ns/pid; 0 where there is none).
+        pid: In the namespace ``pid_namespace`` (the inode number of /proc/self/ns/pid; 0 where there is none;
+            negative where that is not known).
         boot: The boot id of the machine.
         started: The process's start time, clock ticks since boot (0: unreadable).
         uid: Effective user id.

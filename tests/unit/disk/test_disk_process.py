@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,26 @@ def test_the_proc_of_another_namespace_tells_nothing() -> None:
     if "unshare" in done.stderr:
         pytest.skip(f"no pid namespace here: {done.stderr.strip()}")
     assert done.stdout.splitlines() == ["True None", "False None"], done.stderr
+
+
+def test_who_is_not_in_the_proc_that_he_sees_shares_his_namespace_with_nobody() -> None:
+    """He entered the mounts of a container, and not its processes."""
+    container = subprocess.Popen(
+        ["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", "echo; sleep 60"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        assert container.stdout is not None
+        if not container.stdout.readline():
+            pytest.skip("no pid namespace here")
+        children = Path(f"/proc/{container.pid}/task/{container.pid}/children").read_text(encoding="ascii")
+        ask = "from holdfast import disk; print(disk.pid_namespace(), disk.boot_id())"
+        line = ["nsenter", "-m", "-t", children.strip(), sys.executable, "-c", ask]
+        said = [subprocess.run(line, env=environ(), check=True, capture_output=True, text=True).stdout for _ in "12"]
+    finally:
+        container.kill()
+        container.communicate()
+    (one, boot), (two, _) = (each.split() for each in said)
+    assert boot == disk.boot_id()
+    assert len({one, two, "0", str(disk.pid_namespace())}) == 4
