@@ -146,25 +146,52 @@ def failing(bench: Layers, limit: int) -> None:
     assert seen == {"old", "new"}
 
 
-def killed_in_undo(bench: Layers, limit: int, *, sealed: bool = False) -> None:
-    """Undo is killed at every call, for steps that were interrupted in several places; the next undo goes on."""
-    for interrupted in inside(lone(bench)):
+def killed_in_undo(bench: Layers, limit: int, *, first: bool = False, then: bool = False) -> None:
+    """Undo is killed at every call, for steps that were interrupted in several places; the next undo goes on.
+
+    Args:
+        bench: The environment.
+        limit: How many points.
+        first: The layer is sealed before the undo.
+        then: And, or only, after it.
+    """
+
+    def prepared(interrupted: Point) -> None:
         interrupt(bench, interrupted)
-        made = recorded(lambda: recovered(bench.root), only=under_lock())
-        for point in share(points(made), limit):
-            interrupt(bench, interrupted)
+        if first:
+            bench.seal()
+
+    for interrupted in inside(lone(bench)):
+        prepared(interrupted)
+        made = points(recorded(lambda: recovered(bench.root), only=under_lock()))
+        for point in share(made, limit):
+            prepared(interrupted)
             with FaultyDisk(point, Kill(), only=under_lock()), stopped():
                 recovered(bench.root)
-            if sealed:
+            if then:
                 bench.seal()
             bench.bury()
-            settle(bench)
+            try:
+                settle(bench)
+            except AssertionError as error:
+                error.add_note(f"{interrupted.call} and then {point}: {point.call}")
+                raise
             assert judged(bench, point) == "old", (interrupted, point)
 
 
 def sealed_in_undo(bench: Layers, limit: int) -> None:
     """The same, the half of a commit in one lower layer and the half of its undo in another."""
-    killed_in_undo(bench, limit, sealed=True)
+    killed_in_undo(bench, limit, then=True)
+
+
+def killed_in_taking_over(bench: Layers, limit: int) -> None:
+    """Who dies while he carries a dead one's directory out of a lower layer leaves it on both sides."""
+    killed_in_undo(bench, limit, first=True)
+
+
+def sealed_in_taking_over(bench: Layers, limit: int) -> None:
+    """And that may be sealed too: three layers."""
+    killed_in_undo(bench, limit, first=True, then=True)
 
 
 def inside(made: tuple[Call, ...]) -> Iterator[Point]:
@@ -190,7 +217,8 @@ def interrupt(bench: Layers, point: Point) -> None:
 
 def settle(bench: Layers) -> None:
     """The next command; it has nothing to complain of."""
-    assert recovered(bench.root).left == ()
+    left = recovered(bench.root).left
+    assert not left, left
     bench.tidy()
 
 
@@ -225,7 +253,7 @@ def foreign(bench: Layers, _: int) -> None:
 
 def occupied(bench: Layers, _: int) -> None:
     """What somebody puts where a carried package was stays, is named, and keeps nothing else from coming back."""
-    *_, placed = inside(lone(bench))
+    placed = tuple(inside(lone(bench)))[-1]
     interrupt(bench, Point(n=placed.n - 1))
     package = f"{bench.root}/{PACKAGE}"
     write_tree({package: b"mine"})
@@ -257,7 +285,18 @@ def after(asked: Iterator[int], n: int) -> bool:
 
 ROUNDS: dict[str, Callable[[Layers, int], None]] = {
     each.__name__: each
-    for each in (killed, sealed, failing, killed_in_undo, sealed_in_undo, foreign, occupied, stopping)
+    for each in (
+        killed,
+        sealed,
+        failing,
+        killed_in_undo,
+        sealed_in_undo,
+        killed_in_taking_over,
+        sealed_in_taking_over,
+        foreign,
+        occupied,
+        stopping,
+    )
 }
 
 

@@ -146,7 +146,10 @@ class _Undo:
         if modes.S_ISDIR(here.st_mode) and step.directory:
             wanted = partial(self._is_placed, step)
             if not self._moved_whole(at, to, wanted):
-                self._merge(at, _At(fd=to.fd, name=to.name + PART, path=to.path), room, wanted)
+                part = to.name + PART
+                self._merge(at, _At(fd=to.fd, name=part, path=to.path), room, wanted)
+                # DISK: nothing of ours at the place; from now on new/<n> says so
+                disk.rename(part, to.name, src_dir_fd=to.fd, dst_dir_fd=to.fd)
             return
         if there is not None and (_same(here, there) or _is_alike(at, to.fd, to.name)):
             # Placed by link, and not yet taken from new/. (On sshfs two names of one file have two inodes.)
