@@ -42,7 +42,6 @@ def play(place: Place, mode: str, store: str, umask: int, creator: str, order: s
     [
         ("setgid", "private", 0o077, "a", "bab"),
         ("group-writable", "shared", 0o022, "root", "aba"),
-        ("setgid alone", "private", 0o022, "root", "abb"),
     ],
 )
 def test_a_installs_b_upgrades_the_other_removes(  # noqa: PLR0917 - a table
