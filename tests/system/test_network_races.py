@@ -143,7 +143,7 @@ def shared(kind: FileSystem, root: str) -> Iterator[Share]:
         yield Share(kind=kind, made=made)
 
 
-@pytest.fixture(params=("glusterfs", "moosefs", "sshfs"))
+@pytest.fixture(params=("glusterfs", "moosefs", "nfs4", "sshfs"))
 def share(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Share]:
     with shared(FILESYSTEMS[request.param], str(tmp_path)) as made:
         yield made

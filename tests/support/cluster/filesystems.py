@@ -139,6 +139,48 @@ class MooseFs:
 
 
 @dataclass(frozen=True, slots=True)
+class Nfs:
+    """The kernel's NFS server and client, each node with a client of its own.
+
+    Args:
+        options: Of the mount.
+    """
+
+    options: str = "vers=4.2"
+    daemon: ClassVar[str] = ""
+    servers: ClassVar[tuple[str, ...]] = ()
+
+    def serve(self, made: Cluster) -> None:
+        """Export a directory."""
+        need("rpc.nfsd", "rpc.mountd", "exportfs", "mount.nfs")
+        with open("/proc/filesystems", encoding="utf-8") as file:
+            if not {"nfs4", "nfsd"} <= set(file.read().split()):
+                pytest.skip("this kernel has no NFS client and server, or has not loaded them")
+        server, root = made.server, made.server.root
+        for name, place in (("state", "/var/lib/nfs"), ("run", "/run")):
+            os.makedirs(os.path.join(root, name))
+            server.run("mount", "--bind", os.path.join(root, name), place)
+        for name in ("export", "state/v4recovery", "state/rpc_pipefs"):
+            os.makedirs(os.path.join(root, name))
+        for name in ("etab", "rmtab", "xtab"):
+            _write(f"{root}/state/{name}", "")
+        server.run("mount", "-t", "nfsd", "nfsd", "/proc/fs/nfsd")
+        for name in ("nfsv4leasetime", "nfsv4gracetime"):
+            server.run("sh", "-c", f"echo 10 > /proc/fs/nfsd/{name}")
+        if "vers=3" in self.options:
+            server.run("rpcbind", "-w")
+        options = "rw,no_root_squash,no_subtree_check,insecure,fsid=77"
+        server.run("exportfs", "-o", options, f"*:{root}/export")
+        server.run("rpc.mountd")
+        server.run("rpc.nfsd", "8")
+
+    def mount(self, made: Cluster, node: Node) -> None:
+        """Mount it."""
+        line = ("mount", "-t", "nfs", "-o", self.options, f"{ADDRESS}:{made.server.root}/export", node.share)
+        _until_mounted(node, line)
+
+
+@dataclass(frozen=True, slots=True)
 class Local:
     """A file system in a file of this machine, mounted on every node by the one kernel.
 
@@ -178,6 +220,8 @@ FILESYSTEMS: dict[str, FileSystem] = {
     "glusterfs-distributed": GlusterFs(bricks=2),
     "glusterfs-replicated": GlusterFs(bricks=3, layout="replica 3"),
     "moosefs": MooseFs(),
+    "nfs3": Nfs(options="vers=3,nolock"),
+    "nfs4": Nfs(),
     "sshfs": Sshfs(),
     "sshfs-remembering": Sshfs(options=f"{LINKS},dir_cache=yes"),
 }
