@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.support.simulated import FAULTS, Choice, Chooser, Kind, World
+from tests.support.simulated import FAULTS, Choice, Chooser, Kind, Process, World
 from tests.support.simulation import Simulation
 
 Setting = Callable[[Chooser], World]
@@ -204,6 +204,43 @@ def wander(setting: Setting, check: Check, bounds: Bounds, *, runs: int, seed: i
             if what is not None:
                 retold(setting(_Wanderer((seed, n), bounds)), simulation, check, found, what)
                 return found
+    return found
+
+
+class Scripted:
+    """Chooses as it is told: one process until something holds of it, then the next one.
+
+    Args:
+        parts: (number of a process, until when); at the end, whoever comes first.
+    """
+
+    def __init__(self, *parts: tuple[int, Callable[[Process], bool]]) -> None:
+        self._parts = list(parts)
+
+    def kinds(self) -> frozenset[Kind]:
+        """No faults."""
+        return frozenset()
+
+    def choose(self, world: World, choices: Sequence[Choice]) -> Choice | None:
+        """Whoever's turn it is."""
+        able = {each.who: each for each in choices}
+        if any(each.preparing for each in world.processes):
+            return choices[0]
+        while self._parts:
+            who, until = self._parts[0]
+            if who in able and not until(world.processes[who]):
+                return able[who]
+            self._parts.pop(0)
+        return choices[0]
+
+
+def replay(setting: Setting, check: Check, *parts: tuple[int, Callable[[Process], bool]]) -> Found:
+    """One run, as it is told."""
+    found = Found()
+    with Simulation() as simulation:
+        what = run(setting(Scripted(*parts)), simulation, check, found)
+        if what is not None:
+            retold(setting(Scripted(*parts)), simulation, check, found, what)
     return found
 
 

@@ -50,6 +50,7 @@ def _asked(simulation: Simulation, name: str) -> Callable[..., Any]:  # noqa: C9
             return made(*args, **options)
         if name in {"write", "pwrite"}:
             me.notes["tear"] = lambda: made(args[0], bytes(args[1])[: len(args[1]) // 2], *args[2:])
+        me.notes["call"] = (name, *args)
         world.before(me, name)
         world.memory.process = me.kernel
         looked_at = set(world.footprint.reads)
