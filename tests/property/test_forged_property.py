@@ -5,6 +5,7 @@ Design section 4: "The journal is untrusted input (root may run recovery from fi
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -46,7 +47,22 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3), max_leaves=6
 )
 PLACES = st.sampled_from([key.value for key in SchemeKey])
-PATHS = st.sampled_from(("a", "b", "a/b", "link", "link/x", "deep/link/x", "p-1.dist-info", "q/__init__.py", ""))
+PATHS = st.sampled_from(
+    (
+        "a",
+        "b",
+        "a/b",
+        "link",
+        "link/x",
+        "deep/link/x",
+        "p-1.dist-info",
+        "q/__init__.py",
+        "",
+        "\ud800",
+        "\udcff",
+        "y" * 300,
+    )
+)
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(("place", "replace", "swap", "remove")),
@@ -58,7 +74,11 @@ STEPS = st.lists(
     max_size=6,
     unique_by=lambda row: (row[0], row[1], row[2]),
 )
-INFOS = st.none() | st.tuples(PLACES, st.sampled_from(("p-1.dist-info", "q-1.dist-info")), st.just("")).map(list)
+RECORD = 'a/b,,\nlink/x,,\ndeep/link/x,,\n"' + "x" * 200_000 + '",,\np-1.dist-info/RECORD,,\n'
+DIGESTS = st.sampled_from(("", hashlib.sha256(RECORD.encode()).hexdigest(), "a" * 64))
+INFOS = st.none() | st.tuples(PLACES, st.sampled_from(("p-1.dist-info", "q-1.dist-info")), DIGESTS).map(list)
+OURS = st.just(["purelib", "p-1.dist-info", hashlib.sha256(RECORD.encode()).hexdigest()])
+"""What is in place, so that the journal's project counts as its own, and is restored."""
 
 
 @st.composite
@@ -71,7 +91,7 @@ def journals(draw: st.DrawFn) -> bytes:
             st.sampled_from(([list(SchemeKey)], [["purelib", "platlib"], ["scripts", "headers", "data"]], []))
         ),
         "names": ["p", "q"],
-        "projects": [[0, draw(INFOS), draw(INFOS)]],
+        "projects": [[0, draw(OURS | INFOS), draw(INFOS)]],
         "steps": draw(STEPS),
     }
     for _ in range(draw(st.integers(0, 2))):
@@ -99,8 +119,8 @@ def exchange(draw: st.DrawFn, node: Any) -> None:  # noqa: ANN401 - any JSON
 def records(draw: st.DrawFn) -> bytes:
     """A dead owner's record, some fields of which are anything."""
     data = json.loads(dead_owner(ID).to_bytes())
-    for name in draw(st.lists(st.sampled_from(sorted(data)), max_size=3)):
-        data[name] = draw(JSON)
+    for name in draw(st.lists(st.sampled_from(sorted(data)), min_size=1, max_size=3)):
+        data[name] = draw(LEAVES if draw(st.booleans()) else JSON)
     return json.dumps(data).encode("utf-8", "surrogatepass")[:RECORD_LIMIT]
 
 
@@ -121,7 +141,7 @@ def furnished() -> Iterator[tuple[Target, str]]:
         for place in (library, os.path.join(library, "deep"), target.scheme.scripts):
             os.symlink(outside, os.path.join(place, "link"))
         with open(os.path.join(library, "p-1.dist-info", "RECORD"), "w", encoding="utf-8") as file:
-            file.write('a/b,,\nlink/x,,\n"' + "x" * 200_000 + '",,\n')
+            file.write(RECORD)
         yield target, outside
 
 
