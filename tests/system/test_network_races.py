@@ -29,6 +29,8 @@ CLEAN = frozenset({0, 1, 6, 9})
 HARMED = CLEAN | {3, 5, 7, 8}
 """Of those whose file system went away under them: also unwritable, unreadable, taken back, taken over."""
 LEASE = "3"
+PARTS = 8
+"""Into which the calls of a commit are divided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,12 +245,15 @@ def test_the_server_stands_still_for_twenty_seconds(
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("fault", ["SIGKILL", "SIGSTOP"])
-def test_at_every_call_the_other_node_takes_over(share: Share, fault: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_at_every_call_the_other_node_takes_over(
+    share: Share, fault: str, part: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Killed, or stopped and continued later: OLD or NEW, and the late steps of a stopped one reach nothing."""
     first, second = share.nodes
     first.holdfast("install", "p0==1.0").ok()
     calls = share.calls(first, "install", "p0==2.0")
-    for n in range(calls.published, calls.total):
+    for n in range(calls.published + part, calls.total, PARTS):
         second.holdfast("install", "p0==1.0").ok()
         judge(first)
         running = share.faulty(first, n, fault, "install", "p0==2.0")

@@ -167,12 +167,14 @@ class Nfs:
         server.run("mount", "-t", "nfsd", "nfsd", "/proc/fs/nfsd")
         for name in ("nfsv4leasetime", "nfsv4gracetime"):
             server.run("sh", "-c", f"echo 10 > /proc/fs/nfsd/{name}")
-        if "vers=3" in self.options:
+        old = "vers=3" in self.options
+        if old:
+            need("rpcbind")
             server.run("rpcbind", "-w")
         options = "rw,no_root_squash,no_subtree_check,insecure,fsid=77"
         server.run("exportfs", "-o", options, f"*:{root}/export")
         server.run("rpc.mountd")
-        server.run("rpc.nfsd", "8")
+        server.run("rpc.nfsd", *(() if old else ("-N", "3")), "8")
 
     def mount(self, made: Cluster, node: Node) -> None:
         """Mount it."""
