@@ -17,6 +17,7 @@ from functools import partial
 import pytest
 
 from holdfast.commit.journal import JOURNAL_LIMIT
+from holdfast.disk import remove_tree
 from tests.support.environments import verify_record
 from tests.support.sandbox import Sandbox
 from tests.support.users import People, public_directory
@@ -363,6 +364,24 @@ def test_a_directory_taken_by_a_forged_one_is_not_one_of_the_systems(scene: Scen
     done = scene.run("recover")
     assert done.returncode in {0, 8}
     scene.assert_harmless(done)
+
+
+@pytest.mark.parametrize("forger", ["journal", "part"])
+def test_a_part_of_a_transaction_that_somebody_else_made_is_none(scene: Scene, forger: str) -> None:
+    """Who may write beside the scripts alone would otherwise have them moved to himself by whoever recovers."""
+    rooms = [["purelib", "platlib"], ["scripts", "headers", "data"]]
+    left = scene.forge(journal=journal(step("remove", "python", "scripts"), rooms=rooms))
+    part = os.path.join(scene.box.venv.bin, f".holdfast-{ID}")
+    for name in ("new", "old"):
+        os.makedirs(f"{part}/{name}")
+    try:
+        scene.give(left if forger == "journal" else part)
+        done = scene.run("recover").returned(8)
+        assert f"{part} is named like a part of the interrupted transaction" in done.stderr
+        scene.assert_harmless(done)
+        assert os.path.lexists(scene.box.venv.python)
+    finally:
+        remove_tree(part)
 
 
 def test_a_forged_directory_may_be_deep_and_wide(scene: Scene) -> None:

@@ -197,6 +197,12 @@ def _rooms(journal: Journal, taken: Taken, target: Target) -> list[tuple[str, tu
                 f"The interrupted transaction in {taken.path} has a part in the directories for {names} that is gone.",
                 state="The journal was left alone.",
             )
+        if disk.lstat(path).st_uid != disk.lstat(os.path.join(taken.path, taken.journal)).st_uid:
+            raise InterruptedTransactionError(
+                f"{path} is named like a part of the interrupted transaction in {taken.path}; somebody else made it.",
+                hint=f"Look whose it is, and remove it if it is not yours: ls -ld {path}",
+                state="The journal was left alone.",
+            )
         rooms.append((path, keys))
     return rooms
 
