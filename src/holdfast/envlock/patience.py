@@ -11,7 +11,6 @@ that a waiter can never be taken for a holder.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
@@ -40,7 +39,7 @@ class Patience:
     ) -> None:
         self._timeout = timeout
         self._reporter = reporter
-        self._owner = os.path.join(directory, "owner")
+        self._directory = directory
         self._interrupted = interrupted
         self._began = time.monotonic()
         self._pause = _FIRST_PAUSE
@@ -84,7 +83,8 @@ class Patience:
 
     def _beat(self) -> None:
         try:
-            disk.utime(self._owner)
+            with disk.opened(self._directory) as fd:
+                disk.utime("owner", dir_fd=fd)
         except OSError:  # a missed beat is no failure
             return
 

@@ -115,7 +115,8 @@ def verdict_in(directory_fd: int, record: OwnerRecord) -> Verdict:
 def touch_owner(directory: str) -> None:
     """Say that the owner still works: for those who cannot see the process. At most once a minute, please."""
     try:
-        disk.utime(os.path.join(directory, OWNER_NAME))
+        with disk.opened(directory) as fd:
+            disk.utime(OWNER_NAME, dir_fd=fd)
     except OSError:  # a missed beat is no failure
         return
 
