@@ -19,7 +19,7 @@ from tests.support.mounts import Mounts, private_mounts
 from tests.system.layers import ROUNDS, round_in
 from tests.system.paused_layers import MOST, paused_in
 
-SOME = [8, pytest.param(100_000, marks=pytest.mark.exhaustive)]
+SOME = [6, pytest.param(100_000, marks=pytest.mark.exhaustive)]
 
 
 @pytest.fixture
