@@ -225,6 +225,19 @@ def test_the_work_area_is_in_the_environment_root(target: Target, tmp_path: Path
     assert snapshot(str(tmp_path)) == before
 
 
+@pytest.mark.parametrize(("mode", "beside"), [(0o2775, False), (0o777, False), (0o1777, True), (0o755, True)])
+def test_where_others_may_exchange_it_the_work_area_is_in_tmpdir(
+    target: Target, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, *, beside: bool
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    os.chmod(target.root, mode)
+    with work_area(target, command="install a") as path:
+        assert os.path.dirname(path) == (target.root if beside else str(tmp_path / "tmp"))
+    with work_area(target, command="install a", beside=True) as path:
+        assert os.path.dirname(path) == target.root
+
+
 def test_any_error_in_the_work_area_leaves_nothing(target: Target, tmp_path: Path) -> None:
     before = snapshot(str(tmp_path))
     with pytest.raises(KeyError), work_area(target, command="install a") as path:
