@@ -35,11 +35,14 @@ from tests.support.areas import Recorder, bare_target, begin
 
 root, count = sys.argv[1], int(sys.argv[2])
 target, number = bare_target(root, made=False), os.path.join(root, "number")
+os.mkdir(os.path.join(root, "ready", os.urandom(8).hex()))
+while len(os.listdir(os.path.join(root, "ready"))) < 4:
+    time.sleep(0.001)
 for _ in range(count):
     with begin(target) as tx, acquire(tx, LockSettings(timeout=60), Recorder(), sync=False):
         with open(number) as file:
             value = int(file.read()) + 1
-        time.sleep(0.001)
+        time.sleep(0.03)  # longer than a waiter sleeps at first
         with open(number + ".new", "w") as file:
             file.write(str(value))
         os.rename(number + ".new", number)
@@ -62,6 +65,7 @@ def test_hosts_whose_locks_do_not_know_each_other_exclude_each_other(tmp_path: P
         root = Path(path, "race")
         bare_target(str(root))
         (root / "number").write_text("0")
+        (root / "ready").mkdir()
         other = Place(contained=True, mounted=mounted)
         working = [
             subprocess.Popen(
