@@ -35,6 +35,9 @@ PROTECTIONS = {
     "most": {"regular": 2, "fifos": 2, "symlinks": 1, "hardlinks": 1},
 }
 
+OUTER = {"none": PROTECTIONS["none"], "most": PROTECTIONS["most"]}
+"""Enough where each kind is a command of its own."""
+
 
 @contextmanager
 def protection(values: Mapping[str, int]) -> Iterator[None]:
@@ -171,7 +174,7 @@ def test_what_is_named_like_a_work_area_in_the_system_temp_dir_is_left_alone(
     square.assert_installed()
 
 
-@pytest.mark.parametrize("values", PROTECTIONS.values(), ids=PROTECTIONS)
+@pytest.mark.parametrize("values", OUTER.values(), ids=OUTER)
 def test_a_history_that_somebody_else_placed_is_not_written(
     square: Square, canaries: Canaries, values: Mapping[str, int]
 ) -> None:
@@ -182,9 +185,7 @@ def test_a_history_that_somebody_else_placed_is_not_written(
     square.install(a, XDG_STATE_HOME=own).ok()
     (name,) = (os.path.basename(path) for path in glob.glob(f"{own}/holdfast/history-v1/*"))
     with protection(values):
-        for n, kind in enumerate(
-            ("fifo", "to a file", "hard link", "directory", "device", "dangling", "sparse", "file")
-        ):
+        for n, kind in enumerate(("fifo", "to a file", "hard link", "dangling", "sparse", "file")):
             state = os.path.join(square.tmp, f"state{n}")
             directory = os.path.join(state, "holdfast", "history-v1")
             os.makedirs(directory)
@@ -205,7 +206,7 @@ def test_a_history_that_somebody_else_placed_is_not_written(
             canaries.assert_untouched()
 
 
-@pytest.mark.parametrize("values", PROTECTIONS.values(), ids=PROTECTIONS)
+@pytest.mark.parametrize("values", OUTER.values(), ids=OUTER)
 def test_a_cache_that_somebody_else_placed_is_neither_used_nor_filled(
     square: Square, canaries: Canaries, values: Mapping[str, int]
 ) -> None:
@@ -230,7 +231,7 @@ def test_a_cache_that_somebody_else_placed_is_neither_used_nor_filled(
 PARTS = ("wheels-v1", "bytecode-v1", "interpreters-v1", "pages-v1", "metadata-v1")
 
 
-@pytest.mark.parametrize("kind", ["to a directory", "directory", "fifo", "dangling", "sparse"])
+@pytest.mark.parametrize("kind", ["to a directory", "directory", "fifo"])
 def test_a_part_of_the_cache_that_somebody_else_placed_is_neither_used_nor_filled(
     square: Square, canaries: Canaries, kind: str
 ) -> None:
@@ -391,7 +392,7 @@ def swapping(user: User, python: str, *args: str) -> Iterator[None]:
         process.communicate()
 
 
-@pytest.mark.parametrize("rounds", [4, pytest.param(100, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(100, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize("kind", ["directory", "parts"])
 @pytest.mark.parametrize("where", ["library", "library and root"])
 def test_who_exchanges_what_root_works_in_leads_root_nowhere(
@@ -406,9 +407,9 @@ def test_who_exchanges_what_root_works_in_leads_root_nowhere(
         os.chmod(root, 0o2775)
         places.append(root)
     commands = (
-        ("install", "good", "--no-index", "--find-links", scene.wheels, "--no-cache", "--lock-timeout=1"),
-        ("recover", "--lock-timeout=1"),
-        ("uninstall", "-y", "good", "--lock-timeout=1"),
+        ("install", "good", "--no-index", "--find-links", scene.wheels, "--no-cache", "--lock-timeout=0"),
+        ("recover", "--lock-timeout=0"),
+        ("uninstall", "-y", "good", "--lock-timeout=0"),
     )
     codes = []
     try:
