@@ -198,6 +198,21 @@ def change_and_take_over(share: Share) -> None:
 
 
 @pytest.mark.exhaustive
+def test_what_came_into_a_directory_meanwhile_is_not_carried_off(any_share: Share) -> None:
+    """Node 1 wants to take a namespace away as a whole; before it has the lock, node 2 puts another part into it."""
+    first, second = any_share.nodes
+    first.holdfast("install", "p0").ok()
+    calls = any_share.calls(first, "uninstall", "-y", "p0")
+    first.holdfast("install", "p0").ok()
+    running = any_share.faulty(first, calls.published, "SIGSTOP", "uninstall", "-y", "p0")
+    wait_for(running.has_stopped_or_ended, "a stop")
+    second.holdfast("install", "p1").ok()
+    running.send(signal.SIGCONT)
+    running.finish().ok()
+    assert any_share.judge() == {"p1": "2.0"}
+
+
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("mode", ["", "marker"])
 @pytest.mark.parametrize("workers", [2, 4, 8])
 @pytest.mark.parametrize("seed", range(3))
