@@ -28,14 +28,12 @@ def about_to(call: str, what: str) -> Callable[[Process], bool]:
     return until
 
 
+next_step = about_to("rename_noreplace", "2")
+"""Of the late one, that has replaced the module then."""
+
+
 def never(_: Process) -> bool:
     return False
-
-
-def moves_on(me: Process) -> bool:
-    """Until its pending call was made."""
-    made = me.notes.setdefault("first", me.notes["call"])
-    return bool(me.notes["call"] is not made)
 
 
 def late_id(me: Process) -> bool:
@@ -54,11 +52,23 @@ def test_who_ends_while_his_directory_is_to_be_taken_leaves_no_empty_taken_behin
 def test_a_late_step_that_comes_before_its_entry_is_moved_away_is_recovered() -> None:
     """The fence has listed ``new/``; what it listed goes to the target by the late holder's last step."""
     model = taken_over(*PAIR, step=1)
-    found = replay(model.setting, model.check, (TAKER, about_to("rename", "1")), (LATE, moves_on))
+    found = replay(model.setting, model.check, (TAKER, about_to("rename", "1")), (LATE, next_step))
     assert found.violation is None, str(found)
 
 
 def test_a_journal_that_is_unlinked_before_it_is_renamed_was_a_change_in_force() -> None:
     model = taken_over(*PAIR, step=STEPS)
     found = replay(model.setting, model.check, (TAKER, about_to("rename", "journal")), (LATE, never))
+    assert found.violation is None, str(found)
+
+
+def test_a_directory_that_a_late_step_takes_leaves_no_shell_of_it_behind() -> None:
+    """Undo takes what lies in ``new/<n>`` for a step that was not made, and left the new dist-info in the target."""
+    model = taken_over(*PAIR, step=1)
+
+    def takes_the_info(me: Process) -> bool:
+        return pending(me) in {("rename", "2"), ("open", "2")}
+
+    parts = ((TAKER, about_to("rename", "1")), (LATE, next_step), (TAKER, takes_the_info), (LATE, never))
+    found = replay(model.setting, model.check, *parts)
     assert found.violation is None, str(found)
