@@ -46,6 +46,13 @@ def test_the_lease_of_a_holder_runs_out_at_any_call(mode: LockMode) -> None:
     holds("1 lease, one holds", locks(ONE, mode, mode, apart=True, holding=True), LEASE)
 
 
+@pytest.mark.parametrize("bounds", [DEATH, LEASE], ids=["death", "lease"])
+def test_who_is_in_another_pid_namespace_is_known_by_his_flock(bounds: Bounds) -> None:
+    holds(
+        f"1 {' or '.join(sorted(bounds.kinds))}, one holds", locks(ONE, FLOCK, FLOCK, hidden=True, holding=True), bounds
+    )
+
+
 def test_two_modes_exclude_each_other() -> None:
     holds("turns", locks(ONE, FLOCK, MARKER), NOTHING)
 
@@ -71,7 +78,7 @@ def test_three_at_random() -> None:
 def test_two_in_every_interleaving(target: Target, modes: tuple[LockMode, ...], bounds: Bounds, *, apart: bool) -> None:
     if bounds is LEASE and not apart:
         pytest.skip("on one host nobody is judged by a lease")
-    holds(f"1 of {sorted(bounds.kinds)}", locks(target, *modes, apart=apart), bounds)
+    holds(f"1 {' or '.join(sorted(bounds.kinds))}", locks(target, *modes, apart=apart), bounds)
 
 
 @pytest.mark.exhaustive

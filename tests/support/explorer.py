@@ -57,7 +57,11 @@ class Found:
     complete: bool = True
 
     def __str__(self) -> str:
-        told = f"{self.runs} runs, {self.cut} cut short, {self.states} states" + ("" if self.complete else ", not all")
+        told = (
+            f"{self.runs} runs, {self.cut} cut short"
+            + (f", {self.states} states" if self.states else "")
+            + ("" if self.complete else ", not all")
+        )
         return told if self.violation is None else "\n".join((f"{self.violation} ({told})", *self.schedule))
 
 

@@ -200,9 +200,9 @@ def changing(  # noqa: C901 - a whole command, one thing after the other
                     if me.preparing and begins is Begins.HOLDING:
                         world.ready(me)
                     if not recover(target, held).alive:
-                        me.notes["may fail"] = me.notes["may be late"] = may_fail
+                        me.notes["may fail"], me.notes["may be late"] = may_fail, True
                         outcome = execute(staged, tx, held, target, fsync=False, stop=stop)
-                        me.notes["may fail"] = False
+                        me.notes["may fail"] = me.notes["may be late"] = False
                 if outcome is None:  # somebody without a lock is at work: the flow plans again, and waits for him
                     time.sleep(0.5)
             me.notes["outcome"] = outcome

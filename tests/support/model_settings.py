@@ -79,6 +79,7 @@ def locks(
     reuse: bool = False,
     uv: bool = False,
     apart: bool = False,
+    hidden: bool = False,
     holding: bool = False,
 ) -> Model:
     """So many processes as modes, each taking the lock.
@@ -91,6 +92,7 @@ def locks(
         reuse: Inode numbers are given again, and two changes may leave one time.
         uv: uv's lock file lies there.
         apart: Each runs on a host of its own.
+        hidden: Each runs in a pid namespace of its own, on one host: a free flock tells that its owner is dead.
         holding: The last one has the lock when the search begins.
     """
     tree = lock_tree(target, reuse=reuse)
@@ -102,11 +104,12 @@ def locks(
         for n, (mode, often) in enumerate(zip(modes, times, strict=False)):
             last = holding and n == len(modes) - 1
             program = taking(world, target, mode, times=often, whole=whole, holding=last)
-            world.add(f"P{n}", program, prepares=not whole, host=f"host {n}" if apart else "one")
+            host, namespace = f"host {n}" if apart else "one", n + 1 if hidden else 1
+            world.add(f"P{n}", program, prepares=not whole, host=host, namespace=namespace)
         world.monitors.append(one_holder(world, target))
         return world
 
-    where = " on two hosts" if apart else ""
+    where = " on hosts of their own" if apart else " in pid namespaces of their own" if hidden else ""
     return Model(name=f"{' and '.join(modes)}{where}", setting=made, check=lambda world: lost_nothing(world, target))
 
 
