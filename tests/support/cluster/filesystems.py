@@ -176,15 +176,16 @@ class Nfs:
         if old:
             need("rpcbind")
             server.run("rpcbind", "-w")
-        options = "rw,no_root_squash,no_subtree_check,insecure,fsid=77"
+        # With version 4 it is the root of all that is exported: what it lies in need not be exportable.
+        options = f"rw,no_root_squash,no_subtree_check,insecure,fsid={77 if old else 0}"
         server.run("exportfs", "-o", options, f"*:{root}/export")
         server.run("rpc.mountd")
         server.run("rpc.nfsd", *(() if old else ("-N", "3")), "8")
 
     def mount(self, made: Cluster, node: Node) -> None:
         """Mount it."""
-        line = ("mount", "-t", "nfs", "-o", self.options, f"{ADDRESS}:{made.server.root}/export", node.share)
-        _until_mounted(node, line)
+        path = f"{made.server.root}/export" if "vers=3" in self.options else "/"
+        _until_mounted(node, ("mount", "-t", "nfs", "-o", self.options, f"{ADDRESS}:{path}", node.share))
 
 
 @dataclass(frozen=True, slots=True)
