@@ -216,6 +216,7 @@ def changing(  # noqa: C901 - a whole command, one thing after the other
 @contextmanager
 def inside(world: World, me: Process, identifier: str, *, unlocked: bool = False) -> Iterator[None]:
     """The block in which a process holds the lock: nobody else is in one, unless he was broken."""
+    world.look(me, "inside")
     for other, theirs in [(each, each.notes.get("inside")) for each in world.processes if each is not me]:
         if theirs and not unlocked and not other.gone and not {theirs, identifier} & world.broken:
             world.violate(f"{me.name} and {other.name} hold the lock")

@@ -355,12 +355,18 @@ class World:
 
     def ready(self, me: Process) -> None:
         """The preparations of a process are over."""
+        self.look(me, "ready")
         me.preparing = False
         me.pending = "ready"
         self._end_step()
         me.round.clear()
         self._yield(me)
         me.stirred_by.clear()
+
+    def look(self, me: Process, name: str) -> None:
+        """Hold the rules against what a process has done."""
+        for monitor in self.monitors:
+            monitor(self, me, name)
 
     def stand_back(self, me: Process) -> None:
         """Let the others make their preparations first; whoever it waits for then is silent for longer than a lease."""

@@ -71,8 +71,8 @@ def _asked(simulation: Simulation, name: str) -> Callable[..., Any]:  # noqa: C9
             world.tell(f"   {me.name} {name}{_shown(args, options)}")
         if name == "read":
             me.notes["last seen"] = OwnerRecord.from_bytes(result) or me.notes.get("last seen")
-        for monitor in world.monitors:
-            monitor(world, me, name)
+        if not me.preparing:
+            world.look(me, name)
         return result
 
     return call
