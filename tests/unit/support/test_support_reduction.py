@@ -10,10 +10,16 @@ from contextlib import suppress
 import pytest
 
 from holdfast import disk
+from holdfast.commit.fence import marked
+from holdfast.commit.recheck import infos_by_project
+from holdfast.commit.recover import find_journals
+from holdfast.stage.litter import sweep
 from tests.support.explorer import Bounds, Setting, explore
 from tests.support.model_programs import laid
+from tests.support.model_settings import TARGET
 from tests.support.reduction import exhaust
-from tests.support.simulated import DEATHS, Chooser, Kind, Process, World
+from tests.support.simulated import DEATHS, Chooser, First, Kind, Process, World
+from tests.support.simulation import Simulation
 
 NAMES = ("/a", "/b", "/a/c", "/b/c", "/a/c/d")
 WITHOUT_BOUND = 1000
@@ -107,3 +113,35 @@ def test_both_searches_come_to_the_same_ends_of_three(seed: int) -> None:
     plain, told = ends(explore, made, bounds)
     reduced, counted = ends(exhaust, made, bounds)
     assert reduced == plain, f"{told}; {counted}"
+
+
+def test_what_is_not_shown_of_a_library_directory_makes_no_difference() -> None:
+    """Each module drops the names of others' kinds itself: it finds the same whether it is shown them or not."""
+    library = TARGET.scheme.purelib
+    here = f"{library}/.holdfast-{'0' * 32}"
+    tree = laid(
+        {
+            f"{here}/journal": b"x",
+            f"{library}/a-1.dist-info/RECORD": b"",
+            f"{library}/a.py": b"",
+            f"{library}/journal/journal": b"",
+            f"{library}/.holdfast.lock/x": b"",
+            f"{library}/.holdfast-and-more": b"",
+        },
+        TARGET.scheme.scripts,
+        TARGET.scheme.headers,
+    )
+    found: list[object] = []
+    for libraries in ((), TARGET.library_directories):
+
+        def looks(_me: Process) -> None:
+            journals = [each.path for each in find_journals(TARGET)]
+            found.append((journals, list(marked(library)), infos_by_project(TARGET), sweep(TARGET)))
+
+        with Simulation() as simulation:
+            simulation.world = world = World(tree.clone(lambda: 0), First(), libraries=libraries)
+            world.add("P", looks)
+            world.run()
+            assert world.processes[0].error is None
+    assert found[0] == found[1]
+    assert found[0] != ([], [], {}, ())
