@@ -20,8 +20,8 @@ from pathlib import Path
 
 from holdfast.errors import CommitError, HoldfastError
 from holdfast.model.changes import Committed, Moved
-from tests.crash.test_commit_crash import NEW, OLD, Bench, files, under_lock
-from tests.crash.world import change, recovered, write_tree
+from tests.crash.test_commit_crash import FOREIGN, NEW, OLD, Bench, files, under_lock
+from tests.crash.world import change, recovered, scheme_at, tree_of, write_tree
 from tests.support.faulty_disk import Call, Fail, FaultyDisk, Kill, Point, When, points, recorded, share, stopped
 from tests.support.mounts import Mounts
 
@@ -264,6 +264,27 @@ def occupied(bench: Layers, _: int) -> None:
     assert files(bench.root) == old | {package: b"mine"}
 
 
+def again(bench: Layers, limit: int) -> None:
+    """The second change in one layer, of what hides a package of the lower one; and killed at every call."""
+    bench.fresh()
+    bench.upgrade()
+    new = files(bench.root)
+    made = points(recorded(lambda: change(bench.root, NEW, OLD), only=under_lock()))
+    last = files(bench.root)
+    foreign = {f"{bench.root}/{path}": content for path, content in FOREIGN.items()}
+    left = {f"{bench.root}/include/": b"an empty directory"}  # a scheme directory stays when its last header goes
+    assert last == tree_of(OLD, scheme_at(bench.root)) | foreign | left
+    for point in share(made, limit):
+        bench.fresh()
+        bench.upgrade()
+        with FaultyDisk(point, Kill(), only=under_lock()), stopped():
+            change(bench.root, NEW, OLD)
+        bench.bury()
+        settle(bench)
+        found = files(bench.root)
+        assert found in (new, last), (f"{point}: {point.call}", set(found.items()) ^ set(new.items()))
+
+
 def stopping(bench: Layers, limit: int) -> None:
     """A signal is heeded between two files, and everything is taken back."""
     asked = count()
@@ -295,6 +316,7 @@ ROUNDS: dict[str, Callable[[Layers, int], None]] = {
         sealed_in_taking_over,
         foreign,
         occupied,
+        again,
         stopping,
     )
 }

@@ -10,13 +10,17 @@ side in ``old/``: the fence stops it like any step.
 
 **On crash**: the old version lies on both sides; `undo` merges them.
 
+fuse-overlayfs renames any directory, but shows again what a lower layer has in its place: there all are carried.
+
 **Limits**: under the lock each file costs a rename, and overlayfs copies it then: the report counts them. Who imports
-from the package meanwhile finds a part of it.
+from the package meanwhile finds a part of it. On fuse-overlayfs a single file that replaced one of a lower layer
+uncovers that one when it leaves by a second change in the same layer.
 """
 
 from __future__ import annotations
 
 import errno
+import stat as modes
 from collections.abc import Callable
 
 from holdfast import disk
@@ -36,17 +40,24 @@ def take_out(name: str, parent: int, n: str, room: Room, between: Callable[[], N
     Returns:
         How many files had to be moved one by one: 0 wherever a directory can be renamed.
     """
-    try:
-        # Not exclusive: nobody else puts anything there; and exclusive may mean link and unlink, which no fence stops.
-        disk.rename(name, n, src_dir_fd=parent, dst_dir_fd=room.old)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-    else:
-        return 0
-    forge = Forge(fd=room.own, name=MADE)
+    if room.whole or not modes.S_ISDIR(disk.lstat(name, dir_fd=parent).st_mode):
+        try:
+            # Not exclusive: nobody else puts anything there; and it may mean link and unlink, which no fence stops.
+            disk.rename(name, n, src_dir_fd=parent, dst_dir_fd=room.old)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+        else:
+            return 0
     moved = disk.carry(
-        name, n + PART, src_dir_fd=parent, dst_dir_fd=room.old, make=forge.make, order=in_turn, between=between
+        name,
+        n + PART,
+        src_dir_fd=parent,
+        dst_dir_fd=room.old,
+        make=Forge(fd=room.own, name=MADE).make,
+        order=in_turn,
+        between=between,
+        whole=room.whole,
     )
     # DISK: old version in old/<n>.part only, nothing at its place
     disk.rename(n + PART, n, src_dir_fd=room.old, dst_dir_fd=room.old)

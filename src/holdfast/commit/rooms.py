@@ -85,12 +85,14 @@ class Room:
     Attributes:
         path: Absolute, for messages.
         own: Descriptor of the directory itself; ``new`` and ``old`` likewise.
+        whole: A directory of the target can be renamed, as far as can be told before it is tried.
     """
 
     path: str
     own: int
     new: int
     old: int
+    whole: bool
 
 
 class Rooms:
@@ -110,7 +112,7 @@ class Rooms:
                 own = self._opened(disk.open_dir(path))
                 new = self._opened(disk.open_dir(NEW + suffix, dir_fd=own))
                 old = self._opened(disk.open_dir(OLD + suffix, dir_fd=own))
-                room = Room(path=path, own=own, new=new, old=old)
+                room = Room(path=path, own=own, new=new, old=old, whole=not disk.filesystem(path).uncovers)
                 self.all.append(room)
                 self._by_scheme.update(dict.fromkeys(keys, room))
         except BaseException:

@@ -105,7 +105,7 @@ class _Undo:
                 return
         # DISK: the old version in old/<n>.part and at its place, file by file; nothing new at its place
         part, returns = _At(fd=room.old, name=n + PART, path=at.path), self._returns(step)
-        if not self._moved_whole(part, at, returns):
+        if not self._moved_whole(part, at, room, returns):
             self._merge(part, at, room, returns)
 
     def _replaced(self, step: Step, at: _At, room: Room) -> None:
@@ -145,7 +145,7 @@ class _Undo:
             return
         if modes.S_ISDIR(here.st_mode) and step.directory:
             wanted = partial(self._is_placed, step)
-            if not self._moved_whole(at, to, wanted):
+            if not self._moved_whole(at, to, room, wanted):
                 part = to.name + PART
                 self._merge(at, _At(fd=to.fd, name=part, path=to.path), room, wanted)
                 # DISK: nothing of ours at the place; from now on new/<n> says so
@@ -168,7 +168,7 @@ class _Undo:
             return True
         if modes.S_ISDIR(here.st_mode):
             if there is None or modes.S_ISDIR(there.st_mode):
-                if self._moved_whole(at, to, self._returns(step)):
+                if self._moved_whole(at, to, room, self._returns(step)):
                     return True
                 disk.rename(n, n + PART, src_dir_fd=room.old, dst_dir_fd=room.old)
                 return False
@@ -182,9 +182,9 @@ class _Undo:
     def _returns(self, step: Step) -> Callable[[_At], bool]:
         return lambda each: self._may_restore(step, each.path) or is_bytecode_at(each)
 
-    def _moved_whole(self, at: _At, to: _At, wanted: Callable[[_At], bool]) -> bool:
+    def _moved_whole(self, at: _At, to: _At, room: Room, wanted: Callable[[_At], bool]) -> bool:
         """Move a directory by one rename, if nothing lies there and everything in it is wanted."""
-        if _look(to.fd, to.name) is not None or not self._all(at, wanted):
+        if not room.whole or _look(to.fd, to.name) is not None or not self._all(at, wanted):
             return False
         try:
             disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
@@ -212,7 +212,7 @@ class _Undo:
                         each = _At(fd=source, name=entry.name, path=f"{at.path}/{entry.name}")
                         its = _At(fd=destination, name=entry.name, path=each.path)
                         if entry.is_dir(follow_symlinks=False):
-                            if not self._moved_whole(each, its, wanted):
+                            if not self._moved_whole(each, its, room, wanted):
                                 self._merge(each, its, room, wanted)
                         elif _look(destination, entry.name) is not None or not wanted(each):
                             self.left.append(f"{each.path}: not of this transaction; left")

@@ -44,6 +44,7 @@ def carry(
     make: Maker = make_alike,
     order: Order = lambda name: (0, name),
     between: Callable[[], None] = lambda: None,
+    whole: bool = True,
 ) -> int:
     """Move a directory entry by entry, into another one if that is there already.
 
@@ -55,6 +56,7 @@ def carry(
         make: Makes directories on the other side.
         order: What leaves first.
         between: Called before each move.
+        whole: Try to move the directories inside by one rename.
 
     Returns:
         How many files were moved one by one.
@@ -65,7 +67,7 @@ def carry(
     """
     moved = 0
     for _ in range(_TRIES):  # somebody may put something new into it meanwhile
-        moved += _Carrying(make, order, between).fill(name, src_dir_fd, to, dst_dir_fd)
+        moved += _Carrying(make, order, between, whole=whole).fill(name, src_dir_fd, to, dst_dir_fd)
         if remove_empty(name, dir_fd=src_dir_fd):
             return moved
     raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), name)
@@ -94,10 +96,11 @@ def remove_empty(name: str, *, dir_fd: int | None = None) -> bool:
 
 
 class _Carrying:
-    def __init__(self, make: Maker, order: Order, between: Callable[[], None]) -> None:
+    def __init__(self, make: Maker, order: Order, between: Callable[[], None], *, whole: bool) -> None:
         self._make = make
         self._order = order
         self._between = between
+        self._whole = whole
 
     def fill(self, name: str, src_dir_fd: int | None, to: str, dst_dir_fd: int | None) -> int:
         """Move everything in a directory but directories, which are left empty."""
@@ -124,6 +127,8 @@ class _Carrying:
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), name)
             entries.rename(name, name, src_dir_fd=source, dst_dir_fd=destination)
             return 1
+        if not self._whole:
+            return self.fill(name, source, name, destination)
         try:
             entries.rename(name, name, src_dir_fd=source, dst_dir_fd=destination)
         except OSError as error:

@@ -41,6 +41,11 @@ class FileSystem:
         return self.type in {"ext2", "ext3", "ext4", "xfs", "btrfs", "tmpfs", "overlay"}
 
     @property
+    def uncovers(self) -> bool:
+        """Whether a directory that is renamed away uncovers what a lower layer has in its place (as of 1.10)."""
+        return self.type == "fuse.fuse-overlayfs"
+
+    @property
     def is_in_user_space(self) -> bool:
         """Whether a process answers for it, which may remember what was so (sshfs: for 20 s)."""
         return self.type.partition(".")[0] in {"fuse", "fuseblk"}
