@@ -38,6 +38,7 @@ DONE = "done"
 """In the owner's transaction directory: the record of a lock that was given back."""
 _STAGED = "lock"
 _HELD = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR})
+_PASSING = _HELD | {errno.ESTALE}
 _IN_USE = frozenset({errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT})
 _GROUP_REFUSED = frozenset({errno.EPERM, errno.EINVAL})
 _GONE = frozenset({errno.ENOENT, errno.ESTALE, errno.ENOTDIR, errno.ELOOP})
@@ -103,6 +104,7 @@ def publish(directory: TransactionDirectory, identifier: str) -> bool:
         OSError: An ownerless lock directory lies there that may not be replaced by us.
     """
     place = os.path.join(directory.parent, LOCK_NAME)
+    last: OSError | None = None
     for _ in range(_TRIES):
         try:
             with disk.opened(directory.path) as own:
@@ -113,15 +115,18 @@ def publish(directory: TransactionDirectory, identifier: str) -> bool:
             if error.errno in _GONE and disk.lexists(directory.parent) and not disk.is_directory(directory.path):
                 raise taken_over() from error
             sight = look(directory.parent)
-            if isinstance(sight, Free) and sight.empty:
+            if not isinstance(sight, Free):
+                return False
+            if sight.empty:
                 _rmdir(directory.parent)  # a file system that refuses an empty target, or a release under way
-                continue
-            if isinstance(sight, Free) and error.errno not in _HELD:
-                raise TargetError(f"{directory.parent} may not be written: {error.strerror or error}.") from error
-            return False
+            last = (
+                None if sight.empty else error
+            )  # given back since then, maybe: sshfs says EPERM to whoever was late, GlusterFS ESTALE
         else:
             return True
-    return False
+    if last is None or last.errno in _PASSING:
+        return False
+    raise TargetError(f"{directory.parent} may not be written: {last.strerror or last}.") from last
 
 
 def give_back(directory: TransactionDirectory, identifier: str) -> None:
