@@ -64,6 +64,10 @@ def test_where_a_lower_layer_is_upgraded_file_by_file() -> None:
     holds_at_random("a lower layer", commands(*RICH_PAIR, lower=True, apart=True), bounds, SHARE)
 
 
+def test_who_carries_out_of_a_lower_layer_is_fenced() -> None:
+    holds_at_random("a lower layer, taken over after 1 step", taken_over(*PAIR, step=1, lower=True), NOTHING, SHARE)
+
+
 def test_who_locks_waits_for_who_does_not() -> None:
     model = commands(UPGRADE, ADDITION, modes=(FLOCK, LockMode.NONE), begins=(Begins.ASKING, 1))
     holds_at_random("one without a lock", model, NOTHING, SHARE)
@@ -133,6 +137,16 @@ def test_who_takes_over_or_is_taken_over_dies_or_fails(step: int) -> None:
     model = taken_over(*PAIR, step=step, may_fail=True)
     found = exhaust(model.setting, model.check, Bounds(faults=1, kinds=DEATHS | ERROR.kinds), limit=20_000)
     tell(f"taken over after {step} steps, 1 death or error, {model.name}", found)
+    assert found.violation is None, str(found)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("step", range(STEPS + 1))
+def test_who_carries_out_of_a_lower_layer_is_taken_over(step: int) -> None:
+    """The largest part that fits into ten minutes: a late holder may also remove the empty directory that he leaves."""
+    model = taken_over(*PAIR, step=step, lower=True)
+    found = exhaust(model.setting, model.check, NOTHING, limit=20_000)
+    tell(f"a lower layer, taken over after {step} steps, {model.name}", found)
     assert found.violation is None, str(found)
 
 

@@ -207,8 +207,8 @@ def clean(world: World) -> str | None:
     return f"left: {left}" if left else None
 
 
-def ended_well(each: Process, world: World, *, may_fail: bool = False) -> str | None:
-    """Who was not killed ended, with its work done; or taken over, if a lease ran out; or failed, if it was to."""
+def ended_well(each: Process, world: World, *, excuses: frozenset[Kind] = frozenset()) -> str | None:
+    """Who was not killed ended, with its work done; or taken over, if a lease ran out; or failed, for an excuse."""
     if each.error is not None and not isinstance(each.error, HoldfastError):
         raise each.error
     if each.dead or (each.ended and each.error is None):
@@ -216,7 +216,7 @@ def ended_well(each: Process, world: World, *, may_fail: bool = False) -> str | 
     kinds = {kind for kind, _ in world.happened}
     if isinstance(each.error, InterruptedTransactionError) and Kind.EXPIRE in kinds:
         return None
-    if may_fail and Kind.ERROR in kinds and isinstance(each.error, CommitError):
+    if excuses & kinds and isinstance(each.error, CommitError):
         return None
     return f"{each.name} did not end well: {each.error!r}"
 
@@ -257,13 +257,23 @@ class Settled:
         start: What was installed in the beginning.
         commands: Of the processes, in this order.
         mode: Of the next command's lock.
+        excuses: After what a commit may fail, with everything taken back.
     """
 
-    def __init__(self, target: Target, start: Iterable[Dist], commands: Iterable[Command], mode: LockMode) -> None:
+    def __init__(
+        self,
+        target: Target,
+        start: Iterable[Dist],
+        commands: Iterable[Command],
+        mode: LockMode,
+        *,
+        excuses: frozenset[Kind] = frozenset({Kind.ERROR}),
+    ) -> None:
         self._target = target
         self._start = tuple(start)
         self._commands = tuple(commands)
         self._mode = mode
+        self._excuses = excuses
         self.ends: dict[object, str | None] = {}
 
     def __call__(self, world: World) -> str | None:
@@ -280,7 +290,7 @@ class Settled:
     def _checked(self, world: World) -> str | None:
         ran = list(zip(world.processes, self._commands, strict=True))
         for each, _ in ran:
-            if (what := ended_well(each, world, may_fail=True)) is not None:
+            if (what := ended_well(each, world, excuses=self._excuses)) is not None:
                 return what
         if not any(each.dead for each, _ in ran) and (what := clean(world)):
             return what

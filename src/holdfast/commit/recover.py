@@ -147,14 +147,30 @@ def _take_back(taken: Taken, target: Target, held: HeldLock) -> tuple[str, ...]:
     def work() -> tuple[str, ...]:
         journal = read_journal(taken.path, taken.journal)
         rooms = Rooms(_rooms(journal, taken, target), suffix=taken.suffix)
-        with Doors(target.scheme) as doors, rooms:
-            left = undo(journal, target, doors, rooms, fsync=True, between=held.refresh)
+        with rooms:
+            left = _undone(journal, target, rooms, held)
             # DISK: OLD in the target; the journal is no longer needed
             disk.unlink(taken.journal, dir_fd=rooms.first.own)
             disk.fsync(rooms.first.own)
         return left
 
     return _attempted(taken.path, taken.owner, held, work)
+
+
+def _undone(journal: Journal, target: Target, rooms: Rooms, held: HeldLock) -> tuple[str, ...]:
+    """Undo, and once more if a directory vanished under it.
+
+    A late holder may remove one that is empty (on overlay he carried its files out): no fence stops that.
+    """
+    for last in (False, True):
+        try:
+            with Doors(target.scheme) as doors:
+                return undo(journal, target, doors, rooms, fsync=True, between=held.refresh)
+        except OSError as error:
+            if last or error.errno not in _LOST:
+                raise
+            held.check()
+    raise AssertionError(journal.id)
 
 
 def _attempted(path: str, owner: OwnerRecord | None, held: HeldLock, work: Callable[[], _T]) -> _T:
