@@ -10,7 +10,7 @@ from __future__ import annotations
 import pytest
 
 from holdfast.model.owner import LockMode
-from tests.support.explorer import Bounds, tell
+from tests.support.explorer import Bounds
 from tests.support.model_programs import Begins
 from tests.support.model_settings import (
     ADDITION,
@@ -26,11 +26,11 @@ from tests.support.model_settings import (
     UPGRADE,
     commands,
     holds,
+    holds_as_far,
     holds_at_random,
     holds_within,
     taken_over,
 )
-from tests.support.reduction import exhaust
 from tests.support.simulated import CLOCKS, DEATHS, FAULTS
 
 FLOCK, MARKER = MODES
@@ -98,7 +98,7 @@ def test_three_commands_at_random(mode: LockMode) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("pair", PAIRS)
 def test_two_commands_in_every_interleaving(pair: str, mode: LockMode) -> None:
-    holds(pair, commands(*PAIRS[pair], modes=(mode, mode)), NOTHING)
+    holds_as_far(pair, commands(*PAIRS[pair], modes=(mode, mode)), NOTHING)
 
 
 @pytest.mark.exhaustive
@@ -114,7 +114,7 @@ def test_a_commit_in_every_interleaving_with_who_waits_for_it(step: int, mode: L
 @pytest.mark.parametrize("step", range(STEPS + 1))
 def test_a_commit_or_who_waits_for_it_dies_in_every_interleaving(step: int, *, apart: bool) -> None:
     model = commands(*PAIR, begins=(Begins.ASKING, step), apart=apart)
-    holds(f"from step {step} on, 1 death", model, DEATH)
+    holds_as_far(f"from step {step} on, 1 death", model, DEATH)
 
 
 @pytest.mark.exhaustive
@@ -127,27 +127,24 @@ def test_who_is_taken_over_is_fenced_in_every_interleaving(step: int, mode: Lock
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("step", range(STEPS + 1))
 def test_the_lease_of_a_commit_runs_out_in_every_interleaving(step: int) -> None:
-    holds(f"from step {step} on, 1 lease", commands(*PAIR, begins=(Begins.ASKING, step), apart=True), LEASE)
+    holds_as_far(f"from step {step} on, 1 lease", commands(*PAIR, begins=(Begins.ASKING, step), apart=True), LEASE)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("step", range(STEPS + 1))
 def test_who_takes_over_or_is_taken_over_dies_or_fails(step: int) -> None:
-    """The largest part that fits into ten minutes: two things strike, and the takeover is interleaved with each."""
     model = taken_over(*PAIR, step=step, may_fail=True)
-    found = exhaust(model.setting, model.check, Bounds(faults=1, kinds=DEATHS | ERROR.kinds), limit=20_000)
-    tell(f"taken over after {step} steps, 1 death or error, {model.name}", found)
-    assert found.violation is None, str(found)
+    holds_as_far(
+        f"taken over after {step} steps, 1 death or error", model, Bounds(faults=1, kinds=DEATHS | ERROR.kinds)
+    )
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("step", range(STEPS + 1))
 def test_who_carries_out_of_a_lower_layer_is_taken_over(step: int) -> None:
-    """The largest part that fits into ten minutes: a late holder may also remove the empty directory that he leaves."""
+    """A late holder may also remove the empty directory that he leaves."""
     model = taken_over(*PAIR, step=step, lower=True)
-    found = exhaust(model.setting, model.check, NOTHING, limit=20_000)
-    tell(f"a lower layer, taken over after {step} steps, {model.name}", found)
-    assert found.violation is None, str(found)
+    holds_as_far(f"a lower layer, taken over after {step} steps", model, NOTHING)
 
 
 @pytest.mark.exhaustive

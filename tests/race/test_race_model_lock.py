@@ -21,6 +21,7 @@ from tests.support.model_settings import (
     ONE,
     TWO,
     holds,
+    holds_as_far,
     holds_at_random,
     holds_within,
     locks,
@@ -78,7 +79,7 @@ def test_three_at_random() -> None:
 def test_two_in_every_interleaving(target: Target, modes: tuple[LockMode, ...], bounds: Bounds, *, apart: bool) -> None:
     if bounds is LEASE and not apart:
         pytest.skip("on one host nobody is judged by a lease")
-    holds(f"1 {' or '.join(sorted(bounds.kinds))}", locks(target, *modes, apart=apart), bounds)
+    holds_as_far(f"1 {' or '.join(sorted(bounds.kinds))}", locks(target, *modes, apart=apart), bounds)
 
 
 @pytest.mark.exhaustive
@@ -90,19 +91,19 @@ def test_two_with_the_lock_of_uv_in_every_interleaving() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_who_was_taken_over_comes_again_while_the_breaker_is_late(mode: LockMode) -> None:
     model = locks(ONE, mode, mode, times=(1, 2), apart=True, holding=True)
-    holds("1 lease, one holds and comes again", model, LEASE)
+    holds_as_far("1 lease, one holds and comes again", model, LEASE)
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("faults", [Bounds(faults=2, kinds=ANYTHING)], ids=["two faults"])
 @pytest.mark.parametrize("mode", MODES)
 def test_two_with_two_faults(mode: LockMode, faults: Bounds) -> None:
-    holds("2 faults, one holds", locks(ONE, mode, mode, apart=True, holding=True), faults)
+    holds_as_far("2 faults, one holds", locks(ONE, mode, mode, apart=True, holding=True), faults)
 
 
 @pytest.mark.exhaustive
 def test_three_one_of_whom_holds_it_in_every_interleaving() -> None:
-    holds("three, one holds", locks(ONE, FLOCK, FLOCK, FLOCK, holding=True), NOTHING)
+    holds_as_far("three, one holds", locks(ONE, FLOCK, FLOCK, FLOCK, holding=True), NOTHING)
 
 
 @pytest.mark.exhaustive

@@ -197,6 +197,14 @@ def holds(what: str, model: Model, bounds: Bounds) -> Found:
     return found
 
 
+def holds_as_far(what: str, model: Model, bounds: Bounds, runs: int = 30_000) -> Found:
+    """As `holds`, but for at most so many runs, some ten minutes; what is told says whether these were all."""
+    found = exhaust(model.setting, model.check, bounds, limit=runs)
+    tell(f"{what}, {model.name}", found)
+    assert found.violation is None, str(found)
+    return found
+
+
 def holds_within(what: str, model: Model, bounds: Bounds) -> Found:
     """Every run with so many preemptions; tells the counts."""
     found = explore(model.setting, model.check, bounds)
