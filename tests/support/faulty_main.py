@@ -2,7 +2,8 @@
 
 `run_faulty` starts ``python -m tests.support.faulty_main N WHEN FAULT MODULE ARGS``, where FAULT is a signal
 (``SIGKILL``), an errno (``ENOSPC``), or an errno that stays (``ENOSPC+``: for all
-that needs room). With N = -1 nothing stops.
+that needs room). With N = -1 nothing stops; N as
+``journal+3`` counts from the first rename on that gives something the name ``journal``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import runpy
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from holdfast.disk import calls
 from tests.support.faulty_disk import ROOMY, Call, Fail, Fault, FaultyDisk, Point, Signal, When
@@ -87,12 +88,26 @@ def parsed(word: str) -> Fault:
     return Fail(number=number, lasting=word.endswith("+"), spared=spared)
 
 
+def after(name: str) -> Callable[[Call], bool]:
+    """Counts calls from the first rename on that gives something this name."""
+    seen = False
+
+    def counts(call: Call) -> bool:
+        nonlocal seen
+        before, seen = seen, seen or (call.name == "rename" and call.paths[1].rpartition("/")[2] == name)
+        return before
+
+    return counts
+
+
 def main() -> None:
     """Run the module under the disk that was asked for."""
     n, when, word, module, *args = sys.argv[1:]
-    point = Point(n=int(n), when=When(when)) if int(n) >= 0 else None
+    name, _, number = n.rpartition("+")
+    point = Point(n=int(number), when=When(when)) if int(number) >= 0 else None
     sys.argv[1:] = args
-    with FaultyDisk(point, parsed(word)) as disk:
+    only = after(name) if name else lambda _: True
+    with FaultyDisk(point, parsed(word), only=only) as disk:
         try:
             runpy.run_module(module, run_name="__main__", alter_sys=True)
         finally:
