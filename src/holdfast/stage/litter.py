@@ -21,7 +21,7 @@ from contextlib import suppress
 from holdfast import disk
 from holdfast.model.owner import OwnerRecord, Verdict
 from holdfast.model.target import SchemeKey, Target
-from holdfast.model.transaction import LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
+from holdfast.model.transaction import BROKEN_NAME, LOCK_NAME, TRANSACTION_PREFIX, is_transaction_name
 from holdfast.stage import tidy
 from holdfast.stage.owner import OWNER_NAME, new_id, read_owner, verdict_by_id, verdict_in
 from holdfast.stage.workarea import temporary_directory, temporary_prefix
@@ -161,8 +161,12 @@ def _judge(fd: int, place: str, name: str, identifier: str, *, private: bool) ->
 
 
 def _empty(fd: int, owner: OwnerRecord | None) -> bool:
-    """Empty it; the record is made first and removed last: without one (a torn one counts) nothing of ours is in it."""
-    if owner is None and (names := disk.listdir(fd)) and OWNER_NAME not in names:
+    """Empty it; the record is made first and removed last: without one (a torn one counts) nothing of ours is in it.
+
+    But for a lock's record that came out of the lock, because it was broken, while somebody removed the rest.
+    """
+    names = frozenset(disk.listdir(fd))
+    if owner is None and OWNER_NAME not in names and names - {BROKEN_NAME}:
         return False
     return tidy.empty(fd)
 

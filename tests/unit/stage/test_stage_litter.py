@@ -142,6 +142,23 @@ def test_without_a_record_its_id_tells_who_made_it(target: Target) -> None:
     assert os.path.isdir(living)
 
 
+def test_a_lock_that_was_broken_while_the_rest_was_removed_goes_too(target: Target) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", "from holdfast.stage.owner import new_id; print(new_id())"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    place = target.scheme.purelib
+    broken, foreign = (os.path.join(place, f".holdfast-{each}") for each in (ended.stdout.strip(), dead_owner().id))
+    for path, name in ((broken, "broken"), (foreign, "mine")):
+        os.mkdir(path)
+        Path(path, name).touch()
+    assert sweep(target) == (broken,)
+    assert os.listdir(foreign) == ["mine"]
+
+
 def test_an_id_is_of_this_process_and_new() -> None:
     first, second = new_id(), new_id()
     assert first != second
