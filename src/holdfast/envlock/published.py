@@ -119,9 +119,8 @@ def publish(directory: TransactionDirectory, identifier: str) -> bool:
                 return False
             if sight.empty:
                 _rmdir(directory.parent)  # a file system that refuses an empty target, or a release under way
-            last = (
-                None if sight.empty else error
-            )  # given back since then, maybe: sshfs says EPERM to whoever was late, GlusterFS ESTALE
+            # Given back since then, maybe: sshfs says EPERM to whoever was late, GlusterFS ESTALE.
+            last = None if sight.empty else error
         else:
             return True
     if last is None or last.errno in _PASSING:
