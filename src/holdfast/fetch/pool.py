@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -134,7 +135,8 @@ class Pool:
         self.cancel_waiting()
         share = None if timeout is None else timeout / max(1, len(self._threads))
         for thread in self._threads:
-            thread.join(share)
+            with suppress(RuntimeError):  # a signal came before it was started
+                thread.join(share)
         return not any(thread.is_alive() for thread in self._threads)
 
     def _serve(self) -> None:

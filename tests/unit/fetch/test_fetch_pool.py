@@ -66,3 +66,16 @@ def test_closing_drops_what_waits_and_waits_for_what_runs() -> None:
 def test_waiting_may_have_an_end() -> None:
     with pytest.raises(TimeoutError):
         Task(lambda: 1).result(0.01)
+
+
+def test_a_signal_before_a_thread_is_started_does_not_hinder_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = Pool(1, "test")
+
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            pool.submit(int)
+    assert pool.close(1)
