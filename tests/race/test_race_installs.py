@@ -19,34 +19,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.support.contenders import PROJECTS, command, project
 from tests.support.environments import Venv, installed, make_venv, unowned, verify_record
 from tests.support.index import Index
 from tests.support.sandbox import Sandbox
 from tests.support.users import People
-from tests.support.wheels import WheelSpec
 
-PROJECTS = tuple(f"p{n}" for n in range(5))
-SHARED = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
 MODES = ((), ("--lock-mode=flock",), ("--lock-mode=marker",))
 CLEAN = {0, 1, 6, 9}
 """Done; cannot be satisfied; the lock is busy; refused because it would break what somebody else has installed."""
-
-
-def project(name: str, version: str) -> WheelSpec:
-    """Part of one namespace; version 2 has other files, and p4 wants p0 in its own version."""
-    return WheelSpec(
-        name=name,
-        version=version,
-        files={
-            f"{name}/__init__.py": f"__version__ = '{version}'\nfrom space import {name}_part\n",
-            f"{name}/data_{version[0]}.py": name * 100,
-            "space/__init__.py": SHARED,
-            f"space/{name}_part.py": f"version = '{version}'\n",
-        },
-        requires=(f"p0=={version}",) if name == "p4" else (),
-        console_scripts={f"{name}-run": f"{name}:main"},
-        data={f"data/share/space/{name}.txt": version},
-    )
 
 
 @dataclass(slots=True)
@@ -97,17 +78,6 @@ class Shared:
             assert self.venv.imported(f"{each.name}.__version__", each.name) == each.version
             assert os.path.exists(os.path.join(self.venv.bin, f"{each.name}-run"))
         self.run("check")
-
-
-def command(chosen: random.Random) -> tuple[str, ...]:
-    names = chosen.sample(PROJECTS, chosen.choice((1, 1, 2)))
-    match chosen.randrange(4):
-        case 0:
-            return ("uninstall", "-y", *names)
-        case 1:
-            return ("install", "--force-reinstall", *names)
-        case _:
-            return ("install", *(f"{name}=={chosen.choice(('1.0', '2.0'))}" for name in names))
 
 
 def harm(process: subprocess.Popen[str], chosen: random.Random) -> None:

@@ -21,8 +21,9 @@ import pytest
 
 from holdfast.model.transaction import LOCK_NAME
 from tests.support.cluster import FILESYSTEMS, Cluster, Local, Node, Running, cluster, wait_for
-from tests.support.cluster.environment import command, judge, put_environment
+from tests.support.cluster.environment import judge, put_environment
 from tests.support.cluster.filesystems import FileSystem
+from tests.support.contenders import command
 from tests.support.faulty_main import CALLS_TO
 
 CLEAN = frozenset({0, 1, 6, 9})

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import sys
 import time
 from dataclasses import dataclass
 
 from tests.support.cluster.machines import Cluster, Node
+from tests.support.contenders import PROJECTS, project
 from tests.support.environments import Venv, installed, make_venv, unowned, verify_record
-from tests.support.wheels import WheelSpec, build_wheel
+from tests.support.wheels import build_wheel
 
-PROJECTS = tuple(f"p{n}" for n in range(4))
 MEMORY = 25.0
 """Seconds after which no client remembers what is not so any more (sshfs: 20 s, and 1 s in the kernel)."""
-_SHARED = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,35 +44,6 @@ class View:
         assert sorted(names) == sorted(set(names)), self
         assert self.imported == {name: f"{version} {version}" for name, version in self.versions}, self
         assert sorted(self.scripts) == sorted(f"{name}-run" for name in names), self
-
-
-def project(name: str, version: str) -> WheelSpec:
-    """Part of one namespace, with data and a script; version 2 has other files."""
-    return WheelSpec(
-        name=name,
-        version=version,
-        files={
-            f"{name}/__init__.py": f"__version__ = '{version}'\nfrom space.{name}_part import version as part\n",
-            f"{name}/data_{version[0]}.py": f"{name}\n" * 100,
-            f"{name}/deep/er/data.txt": f"{name} {version}",
-            "space/__init__.py": _SHARED,
-            f"space/{name}_part.py": f"version = '{version}'\n",
-        },
-        console_scripts={f"{name}-run": f"{name}:main"},
-        data={f"data/share/space/{name}.txt": version},
-    )
-
-
-def command(chosen: random.Random) -> tuple[str, ...]:
-    """A command of somebody who shares the environment."""
-    names = chosen.sample(PROJECTS, chosen.choice((1, 1, 2)))
-    match chosen.randrange(4):
-        case 0:
-            return ("uninstall", "-y", *names)
-        case 1:
-            return ("install", "--force-reinstall", *names)
-        case _:
-            return ("install", *(f"{name}=={chosen.choice(('1.0', '2.0'))}" for name in names))
 
 
 def put_environment(made: Cluster, node: Node) -> None:
