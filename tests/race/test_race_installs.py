@@ -42,9 +42,11 @@ class Shared:
     complaints: list[str] = field(default_factory=list)
 
     def work(self, seed: int, commands: int, *, kills: bool) -> None:
-        """One worker."""
+        """One worker; with kills, all go on until one of them has been killed in time."""
         chosen = random.Random(seed)
-        for _ in range(commands):
+        done = 0
+        while done < commands or (kills and not self.codes[-signal.SIGKILL] and done < 20 * commands):
+            done += 1
             process = self.start(*command(chosen), *chosen.choice(MODES))
             harmed = kills and chosen.random() < 0.4
             if harmed:
