@@ -5,7 +5,9 @@ The change comes at an exact moment: when an event of the command is heard, anot
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -13,7 +15,7 @@ import pytest
 
 from holdfast.envlock.acquire import acquire
 from holdfast.errors import HarmError, HoldfastError, LockUnavailableError
-from holdfast.events import SILENT, Detail, Event, Phase, PhaseFinished
+from holdfast.events import SILENT, Detail, Event, LockWaiting, Phase, PhaseFinished
 from holdfast.flows.install import install
 from holdfast.flows.uninstall import uninstall
 from holdfast.flows.world import facts_of
@@ -144,6 +146,43 @@ def test_a_file_that_came_meanwhile_is_a_clash_now(stocked: Sandbox) -> None:
     assert caught.value.state == "Nothing was changed."
     assert stocked.venv.distributions == {"gamma": "1.0"}
     nothing_left(stocked)
+
+
+def test_what_another_installer_has_half_done_is_no_clash_when_it_is_gone_under_the_lock(stocked: Sandbox) -> None:
+    """uv places files under its own lock: what is seen then without a lock may be taken back."""
+    root, begun = stocked.venv.root, os.path.join(stocked.venv.site_packages, "tool.py")
+    with open(os.path.join(root, ".lock"), "w", encoding="utf-8") as held, open(begun, "w", encoding="utf-8") as file:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        file.write("half")
+
+        class WhenItIsWaitedFor:
+            def emit(self, event: Event) -> None:
+                if isinstance(event, LockWaiting) and os.path.exists(begun):
+                    os.unlink(begun)
+                    fcntl.flock(held, fcntl.LOCK_UN)
+
+        install(asked(stocked, "gamma"), WhenItIsWaitedFor())
+    assert stocked.venv.distributions == {"gamma": "1.0"}
+    nothing_left(stocked)
+
+
+def test_a_file_that_comes_in_the_tick_of_the_look_is_seen(stocked: Sandbox) -> None:
+    """The directory's mtime is then what it was; so one that young says nothing."""
+    stocked.run("install", "beta").ok()
+    package = os.path.join(stocked.venv.site_packages, "beta")
+    os.utime(package, (time.time() + 3600,) * 2)
+    status = os.stat(package)
+
+    def write_within_the_tick() -> None:
+        with open(os.path.join(package, "mine.txt"), "w", encoding="utf-8") as file:
+            file.write("mine")
+        os.utime(package, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    other = Meanwhile(STAGED, write_within_the_tick)
+    uninstall(removal(stocked, "beta"), other)
+    assert other.planned_again == 1
+    assert os.listdir(package) == ["mine.txt"]
+    assert os.stat(package).st_ino == status.st_ino
 
 
 def test_a_distribution_that_came_meanwhile_must_not_be_broken(stocked: Sandbox) -> None:

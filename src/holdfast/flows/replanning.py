@@ -8,7 +8,7 @@ the environment, under the lock, is what the plan was made from.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from holdfast.errors import HarmError, HoldfastError, InterruptedTransactionError, LockUnavailableError
@@ -17,6 +17,7 @@ from holdfast.flows.session import Session
 from holdfast.flows.settled import with_all_records
 from holdfast.model.installed import InstalledState
 from holdfast.model.target import Target
+from holdfast.model.transaction import Transaction
 from holdfast.target.installed import read_installed
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
@@ -68,16 +69,13 @@ class Replanning:
 
     def _has_moved(self, installed: InstalledState, target: Target) -> bool:
         """Whether, with the lock held, something else is installed; who may not have the lock cannot tell."""
-        from holdfast.flows.recovery import locked  # noqa: PLC0415 - only for what is refused
-        from holdfast.stage.area import transaction  # noqa: PLC0415 - as above
+        from holdfast.stage.area import transaction  # noqa: PLC0415 - only for what is refused
 
         session = self._session
         begun = transaction(target, mode=session.lock.mode, command=session.command, reporter=session.reporter)
         try:
-            with session.signals.shield(begun) as tx, locked(tx, session):
-                return with_all_records(read_installed(target)) != installed
-        except InterruptedTransactionError:  # half changed: by who works without the lock, or by a dead one
-            return True
+            with session.signals.shield(begun) as tx:
+                return has_moved(installed, tx, session)
         except HoldfastError:
             return False
 
@@ -94,3 +92,23 @@ class Replanning:
         # What a client of a network file system remembers may be old for a second or more: it would move each time.
         time.sleep(self._pause)
         self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+
+
+def has_moved(
+    installed: InstalledState, tx: Transaction, session: Session, *, still: Callable[[], bool] = lambda: True
+) -> bool:
+    """Whether, with the lock held, a refusal is of what is not so any more.
+
+    Args:
+        installed: What was judged, with every RECORD.
+        tx: Whose lock is taken.
+        session: Of the command.
+        still: Asked with the lock held: is it refused again?
+    """
+    from holdfast.flows.recovery import locked  # noqa: PLC0415 - only for what is refused
+
+    with locked(tx, session):
+        try:
+            return not still() or with_all_records(read_installed(tx.target)) != installed
+        except InterruptedTransactionError:  # half changed: by who works without the lock, or by a dead one
+            return True

@@ -21,9 +21,11 @@ from holdfast.commit.questions import leaving
 from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
 from holdfast.disk import lexists
+from holdfast.errors import HarmError
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
 from holdfast.flows.heartbeat import Heartbeat
 from holdfast.flows.recovery import locked
+from holdfast.flows.replanning import has_moved
 from holdfast.flows.session import Session
 from holdfast.flows.wheels import coming, compose_all, download_all
 from holdfast.flows.world import World
@@ -81,6 +83,8 @@ def carry_out(
         composed = compose_all(plan, stored, world, session)
         world.rest()
         staged = _stage(plan, installed, composed, tx, session)
+        if isinstance(staged, Moved):
+            return staged, stored
         with session.signals.deferred():
             outcome = _commit(staged, plan, installed, tx, session)
             if isinstance(outcome, Committed):
@@ -148,15 +152,15 @@ def _stage(
     composed: tuple[ComposedDistribution, ...],
     tx: Transaction,
     session: Session,
-) -> StagedChangeSet:
+) -> StagedChangeSet | Moved:
     """Decide every step, then build what they bring."""
     count = len(coming(plan))
     reporter, target = session.reporter, tx.target
     reporter.emit(PhaseStarted(phase=Phase.INSTALL, total=count))
     started = time.monotonic()
-    asked = questions(plan, composed, installed, target.scheme)
-    seen = survey(target.scheme, asked.paths, digests=asked.digests, texts=asked.texts)
-    changes = compute_changes(plan, composed, installed, seen, target, session.policy)
+    changes = _decide(plan, installed, composed, tx, session)
+    if isinstance(changes, Moved):
+        return changes
     for warning in changes.warnings:
         reporter.emit(Warned(text=warning))
     _refuse_unwritable_steps(changes, tx)
@@ -166,3 +170,33 @@ def _stage(
     staged = fill(changes, tx, link_mode=policy.link_mode, sharing=policy.shared, fsync=policy.fsync, reporter=reporter)
     reporter.emit(PhaseFinished(phase=Phase.INSTALL, count=count, seconds=time.monotonic() - started))
     return staged
+
+
+def _decide(
+    plan: InstallPlan,
+    installed: InstalledState,
+    composed: tuple[ComposedDistribution, ...],
+    tx: Transaction,
+    session: Session,
+) -> ChangeSet | Moved:
+    """Every step; what is refused for what lies in the way is refused only if under the lock it lies there still."""
+    target = tx.target
+    asked = questions(plan, composed, installed, target.scheme)
+
+    def decide() -> ChangeSet:
+        seen = survey(target.scheme, asked.paths, digests=asked.digests, texts=asked.texts)
+        return compute_changes(plan, composed, installed, seen, target, session.policy)
+
+    def is_refused() -> bool:
+        try:
+            decide()
+        except HarmError:
+            return True
+        return False
+
+    try:
+        return decide()
+    except HarmError:
+        if not has_moved(installed, tx, session, still=is_refused):
+            raise
+        return Moved(why="what was in the way is not as it was")

@@ -30,11 +30,12 @@ class DirectorySight:
     """One directory of the target as surveyed outside the lock.
 
     Attributes:
+        mtime_ns: None: it was changed so recently that the next change might not show in it.
         closed: This user may not make or remove entries in it, so nothing in it moves whole.
     """
 
     inode: int
-    mtime_ns: int
+    mtime_ns: int | None
     entries: Mapping[str, EntryKind]
     closed: bool = False
 
@@ -153,11 +154,11 @@ class ExpectAbsent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectDirectory:
-    """The directory is the one surveyed; if its mtime moved it is walked again under the lock."""
+    """The directory is the one surveyed; if its mtime moved, or none is told, it is walked again under the lock."""
 
     place: Place
     inode: int
-    mtime_ns: int
+    mtime_ns: int | None
     entries: Mapping[str, EntryKind]
 
 

@@ -24,6 +24,8 @@ from holdfast.target.infos import read_limited
 
 _COLUMNS = 3
 _LIMIT = 64 * 1024 * 1024
+_VANISHED = "vanished"
+"""In place of a sha256: of a RECORD that was gone, with its distribution, before it was read."""
 
 
 def with_records(state: InstalledState, names: Collection[NormalizedName]) -> InstalledState:
@@ -35,7 +37,7 @@ def with_records(state: InstalledState, names: Collection[NormalizedName]) -> In
 
     Returns:
         A RECORD that cannot be read counts as none: nobody can tell its files, which matters only if it is to leave. A
-        distribution that vanished meanwhile keeps its unread RECORD, whose empty digest no commit will find in place.
+        distribution that vanished meanwhile keeps its unread RECORD, with a digest that no commit will find in place.
     """
     wanted = frozenset(names)
 
@@ -46,7 +48,7 @@ def with_records(state: InstalledState, names: Collection[NormalizedName]) -> In
             record, digest = read_record(each)
         except IntegrityError:
             gone = not os.path.lexists(os.path.join(each.location, each.info_name))
-            return each if gone else replace(each, record=None)
+            return replace(each, record_digest=_VANISHED) if gone else replace(each, record=None)
         return replace(each, record=record, record_digest=digest)
 
     return replace(

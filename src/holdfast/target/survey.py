@@ -1,7 +1,8 @@
 """Look at the parts of a target that a change can touch, once, outside the lock.
 
 **Guarantees**: only reads. Every directory between a scheme directory and an asked path is listed once; its inode and
-mtime are read before the listing, so that a change during the listing shows under the lock.
+mtime are read before the listing, so that a change during the listing shows under the lock. An mtime so young that a
+later change could leave the same one says nothing, and is not told.
 
 **On crash**: changes nothing.
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat as modes
+import time
 from collections.abc import Iterable
 
 from holdfast.errors import TargetError
@@ -23,6 +25,8 @@ from holdfast.model.target import Scheme
 
 _TEXT_LIMIT = 64 * 1024
 _CHUNK = 1 << 20
+_GRAIN_NS = 2_010_000_000
+"""The coarsest clock of a file system (FAT: 2 s), and a tick by which the kernel's stamps lag behind."""
 _EFFECTIVE = os.access in os.supports_effective_ids
 
 
@@ -108,6 +112,7 @@ class _Walker:
     def _look(self, directory: str) -> bool:
         if directory in self.directories:
             return True
+        asked_ns = time.time_ns()
         try:
             status = os.lstat(directory)
             if not modes.S_ISDIR(status.st_mode):
@@ -120,7 +125,7 @@ class _Walker:
             raise TargetError(f"{directory} cannot be read: {error.strerror}.") from error
         self.directories[directory] = DirectorySight(
             inode=status.st_ino,
-            mtime_ns=status.st_mtime_ns,
+            mtime_ns=status.st_mtime_ns if status.st_mtime_ns < asked_ns - _GRAIN_NS else None,
             entries=entries,
             closed=not os.access(directory, os.W_OK | os.X_OK, effective_ids=_EFFECTIVE),
         )

@@ -6,8 +6,12 @@ import shutil
 
 import pytest
 
+from holdfast.commit.recheck import recheck
+from holdfast.commit.rooms import Doors
 from holdfast.errors import IntegrityError
+from holdfast.model.changes import ExpectInfo
 from holdfast.model.installed import RecordEntry
+from holdfast.model.places import place_of
 from holdfast.model.target import Target, TargetRequest
 from holdfast.target.installed import read_installed
 from holdfast.target.locate import locate
@@ -88,9 +92,14 @@ def test_a_record_that_is_gone_is_none(target: Target) -> None:
 
 
 def test_a_distribution_that_is_gone_stays_unread(target: Target) -> None:
-    """Its digest is empty, so that a commit finds the world moved and plans again."""
+    """Its digest is of nothing, so that a commit finds the world moved and plans again, should it come back."""
     install(target, "foo", b"")
     state = read_installed(target)
     shutil.rmtree(f"{target.scheme.purelib}/foo-1.0.dist-info")
     (found,) = with_records(state, {"foo"})  # type: ignore[arg-type]
-    assert (found.record, found.record_digest) == ((), "")
+    assert found.record == ()
+    install(target, "foo", b"")
+    place = place_of(target.scheme, f"{target.scheme.purelib}/foo-1.0.dist-info")
+    expected = ExpectInfo(name=found.name, infos=((place, found.record_digest),))
+    with Doors(target.scheme) as doors:
+        assert "changed" in str(recheck([expected], target, doors))
