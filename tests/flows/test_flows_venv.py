@@ -12,12 +12,15 @@ import pytest
 
 from holdfast.errors import TargetError
 from holdfast.flows.venv import create_venv
+from holdfast.model.request import LockSettings
 from holdfast.stage.owner import new_id
 
 KILLED = """
 import os, signal, sys
 from holdfast.disk import calls
 from holdfast.flows.venv import create_venv
+from holdfast.model.request import LockSettings
+from holdfast.model.transaction import LOCK_NAME
 
 lower = sys.argv[1] if sys.argv[3:] == ["lower"] else None
 
@@ -25,6 +28,8 @@ class Deadly(calls.Calls):
     left = int(sys.argv[2])
 
     def rename(self, *args, **kwargs):
+        if LOCK_NAME in args[0] + args[1] or args[1].startswith("broken"):
+            return os.rename(*args, **kwargs)
         if Deadly.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         if args[0] == lower:
@@ -46,12 +51,14 @@ class Deadly(calls.Calls):
             os.kill(os.getpid(), signal.SIGKILL)
 
 with calls.using(Deadly()):
-    create_venv(sys.argv[1], python=sys.executable, cwd=".", cache_dir=None, clear=True)
+    create_venv(sys.argv[1], python=sys.executable, cwd=".", cache_dir=None, clear=LockSettings())
 """
 
 
 def make(path: Path, *, clear: bool = False) -> str:
-    return create_venv(str(path), python=sys.executable, cwd=".", cache_dir=None, clear=clear)
+    return create_venv(
+        str(path), python=sys.executable, cwd=".", cache_dir=None, clear=LockSettings() if clear else None
+    )
 
 
 def killed_before_rename(number: int, path: Path, *more: str) -> None:
@@ -117,7 +124,7 @@ def test_killed_while_one_is_cleared_by_two_renames(number: int, tmp_path: Path)
 
 @pytest.mark.parametrize("number", [0, 1, 4, pytest.param(7, marks=pytest.mark.exhaustive)])
 def test_killed_while_one_of_a_lower_layer_is_cleared(number: int, tmp_path: Path) -> None:
-    """Half of it lies beside: the next command brings it back."""
+    """Half of it lies beside: the next command brings it back, and the next in it breaks the dead one's lock."""
     path = tmp_path / "v"
     make(path)
     (path / "lib" / "mark").write_text("old")
@@ -125,6 +132,7 @@ def test_killed_while_one_of_a_lower_layer_is_cleared(number: int, tmp_path: Pat
     killed_before_rename(number, path, "lower")
     make(tmp_path / "other")
     assert sorted(os.listdir(tmp_path)) == ["other", "v"]
+    subprocess.run([sys.executable, "-m", "holdfast", "recover", "--no-cache", "--python", path], check=True)
     assert sorted(os.walk(path)) == before
 
 

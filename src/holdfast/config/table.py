@@ -76,11 +76,15 @@ SHARED = (
             metavar="GROUP"),
 )  # fmt: skip
 
-TRANSACTION = (
+LOCK = (
     Setting("lock-mode", "choice", "how the environment is locked (default: flock; marker where files have no locks)",
             choices=("flock", "marker", "none")),
     Setting("lock-timeout", "number", "how long to wait for the lock (0: try once, -1: for ever)", default=300.0,
             metavar="SECONDS"),
+)  # fmt: skip
+
+TRANSACTION = (
+    *LOCK,
     Setting("no-fsync", "flag", "do not sync to disk: faster, not safe against power failure"),
     Setting("dry-run", "flag", "say what would be done, and do nothing", ambient=False),
     Setting("check", "flag", "as --dry-run; exit 10 if there is something to do", ambient=False),

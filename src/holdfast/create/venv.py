@@ -3,9 +3,10 @@
 **Guarantees**: a new environment appears complete or not at all; in an existing empty directory (which may be a mount
 or somebody's working directory) ``pyvenv.cfg``, which makes it an environment, comes last. With ``clear`` the old one
 and the new one are exchanged in one call; where the file system has no such call the old one is moved away and the new
-one moved in, two renames back to back, and if the second fails the first is undone. A directory that is not a virtual
-environment is never cleared. Rights are those of a new root (``model.rights``): they follow the umask, and the group
-writes where the parent is setgid or lets it write; one that replaces a shared one is shared as that was.
+one moved in, two renames back to back, and if the second fails the first is undone. That much is done while whoever
+changes the old one is held off. A directory that is not a virtual environment is never cleared. Rights are those of a
+new root (``model.rights``): they follow the umask, and the group writes where the parent is setgid or lets it write;
+one that replaces a shared one is shared as that was.
 
 **On crash**: a ``.holdfast-<id>`` beside the environment (or in the empty directory) is left; between the two renames
 the old environment lies in it as ``old/<name>``; what lies in a lower layer of an overlay cannot be renamed, and lies
@@ -22,6 +23,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from holdfast import disk
 from holdfast.create.build import Builder
@@ -52,7 +54,7 @@ def create(
     identifier: str,
     prompt: str | None = None,
     system_site_packages: bool = False,
-    clear: bool = False,
+    clear: Callable[[str], AbstractContextManager[object]] | None = None,
     sharing: Sharing | None = None,
     reporter: Reporter = SILENT,
 ) -> str:
@@ -64,7 +66,8 @@ def create(
         identifier: Names what is made beside; tells whether its maker is dead (``stage.owner.new_id``).
         prompt: What activation shows; None: the directory's name.
         system_site_packages: It sees the packages of the Python below it.
-        clear: Replace an environment that is there.
+        clear: Replace an environment that is there, inside of what this makes of its real path, which holds off who
+            changes it; None: do not.
         sharing: What is asked for with ``--shared``.
         reporter: Is told what could not be removed, and that a group was refused; that is no failure.
 
@@ -89,8 +92,9 @@ def create(
         elif not disk.listdir(real):
             _fill(real, identifier, builder, reporter)
         else:
-            _refuse_clearing(root, real, clear=clear)
-            _replace(real, identifier, builder, reporter)
+            _refuse_clearing(root, real, clear=clear is not None)
+            if clear is not None:
+                _replace(real, identifier, builder, reporter, clear)
     except OSError as error:
         raise TargetError(
             f"The environment {root} cannot be made: {error.filename or root}: {error.strerror}.",
@@ -135,7 +139,13 @@ def _fill(real: str, identifier: str, builder: Builder, reporter: Reporter) -> N
         _sweep(beside, reporter)
 
 
-def _replace(real: str, identifier: str, builder: Builder, reporter: Reporter) -> None:
+def _replace(
+    real: str,
+    identifier: str,
+    builder: Builder,
+    reporter: Reporter,
+    alone: Callable[[str], AbstractContextManager[object]],
+) -> None:
     parent = os.path.dirname(real)
     beside = _beside(parent, identifier)
     name = os.path.basename(real)
@@ -145,14 +155,15 @@ def _replace(real: str, identifier: str, builder: Builder, reporter: Reporter) -
         for path in (old, part):
             builder.make_beside(os.path.dirname(path), parent)
         builder.build(new, parent, like=real)
-        if not disk.exchange(new, real):
-            _take_out(real, old, part)
-            # DISK: the old one beside, nothing at its place
-            try:
-                disk.rename(new, real)
-            except BaseException:
-                disk.rename(old, real)
-                raise
+        with alone(real):
+            if not disk.exchange(new, real):
+                _take_out(real, old, part)
+                # DISK: the old one beside, nothing at its place
+                try:
+                    disk.rename(new, real)
+                except BaseException:
+                    disk.rename(old, real)
+                    raise
     finally:
         if disk.lexists(real) and not disk.lexists(part):  # else the only copy lies in here
             _sweep(beside, reporter)

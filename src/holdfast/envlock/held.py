@@ -102,5 +102,13 @@ def taken_over() -> InterruptedTransactionError:
     )
 
 
+def displaced(path: str) -> InterruptedTransactionError:
+    """What a taker says whose transaction directory is gone before he held the lock."""
+    return InterruptedTransactionError(
+        f"{path} is gone, with what was prepared in it: the environment was replaced, or this process taken for dead.",
+        hint="the same command again",
+    )
+
+
 MAKER = object()
 """What ``envlock.acquire`` shows when it makes a token."""

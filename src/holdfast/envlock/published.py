@@ -27,7 +27,7 @@ from dataclasses import replace
 
 from holdfast import disk
 from holdfast.envlock import filelocks
-from holdfast.envlock.held import taken_over
+from holdfast.envlock.held import displaced
 from holdfast.envlock.holder import Free, look
 from holdfast.envlock.lease import Record
 from holdfast.errors import TargetError
@@ -113,7 +113,7 @@ def publish(directory: TransactionDirectory, identifier: str) -> bool:
             if disk.lexists(os.path.join(place, identifier)):
                 return True
             if error.errno in _GONE and disk.lexists(directory.parent) and not disk.is_directory(directory.path):
-                raise taken_over() from error
+                raise displaced(directory.path) from error
             sight = look(directory.parent)
             if not isinstance(sight, Free):
                 return False
@@ -146,7 +146,7 @@ def retract(directory: TransactionDirectory, identifier: str) -> None:
     """Take one lock back to where it was prepared, if it was published, in order to publish it again later.
 
     Raises:
-        InterruptedTransactionError: It was broken: it cannot be published again.
+        InterruptedTransactionError: It was broken, or is gone: it cannot be published again.
         OSError: It lies there still.
     """
     back = os.path.join(directory.path, _STAGED, identifier)
@@ -158,7 +158,7 @@ def retract(directory: TransactionDirectory, identifier: str) -> None:
             if error.errno not in _GONE:
                 raise
     if not disk.lexists(back):
-        raise taken_over()
+        raise displaced(directory.path)
 
 
 def discard(directory: TransactionDirectory, identifier: str) -> None:

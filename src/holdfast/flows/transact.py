@@ -21,6 +21,7 @@ from holdfast.commit.questions import leaving
 from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
 from holdfast.disk import lexists
+from holdfast.envlock.held import displaced
 from holdfast.errors import HarmError
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
 from holdfast.flows.heartbeat import Heartbeat
@@ -79,10 +80,16 @@ def carry_out(
     )
     with session.signals.shield(begun) as tx:
         session = _beating(session, tx, world)
-        stored = download_all(plan, world, session)
-        composed = compose_all(plan, stored, world, session)
-        world.rest()
-        staged = _stage(plan, installed, composed, tx, session)
+        try:
+            stored = download_all(plan, world, session)
+            composed = compose_all(plan, stored, world, session)
+            world.rest()
+            staged = _stage(plan, installed, composed, tx, session)
+        except FileNotFoundError as error:
+            gone = [path for path in (*(each.path for each in tx.directories), *world.areas) if not lexists(path)]
+            if not gone:
+                raise
+            raise displaced(gone[0]) from error
         if isinstance(staged, Moved):
             return staged, stored
         with session.signals.deferred():

@@ -26,6 +26,19 @@ def is_environment_directory(path: str) -> bool:
     )
 
 
+def libraries(root: str) -> tuple[str, ...]:
+    """The library directories in an environment, sorted, whether its interpreter works or not."""
+    found = set()
+    for lib in ("lib", "lib64"):
+        try:
+            names = os.listdir(os.path.join(root, lib))
+        except OSError:
+            continue
+        paths = (os.path.join(root, lib, name, "site-packages") for name in names)
+        found |= {os.path.realpath(path) for path in paths if os.path.isdir(path)}
+    return tuple(sorted(found))
+
+
 def environment_python(root: str, named_by: str = "") -> str:
     """The interpreter of an environment.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import nullcontext
 
 import pytest
 
@@ -56,7 +57,14 @@ def make(
     ear, kept = Ear(), os.umask(umask)
     try:
         sharing = Sharing(gid=gid) if shared else None
-        create(path, interpreter, identifier=new_id(), clear=clear, sharing=sharing, reporter=ear)
+        create(
+            path,
+            interpreter,
+            identifier=new_id(),
+            clear=(lambda _: nullcontext()) if clear else None,
+            sharing=sharing,
+            reporter=ear,
+        )
     finally:
         os.umask(kept)
     assert ear.warned == []

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 
@@ -42,7 +43,7 @@ def create(
         identifier=new_id(),
         prompt=prompt,
         system_site_packages=system_site_packages,
-        clear=clear,
+        clear=(lambda _: nullcontext()) if clear else None,
         reporter=reporter,
     )
 

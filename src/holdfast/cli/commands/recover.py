@@ -5,10 +5,9 @@ from __future__ import annotations
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.inspection import HOW, WHERE
 from holdfast.config.settings import Setting
-from holdfast.config.table import SHARED, TRANSACTION
+from holdfast.config.table import LOCK, SHARED
 from holdfast.events import Event, Recovered, Reporter
 
-_LOCK = tuple(setting for setting in TRANSACTION if setting.name in {"lock-mode", "lock-timeout"})
 _FORCE = Setting("force", "flag", "take back also what is being done with --lock-mode=none, and stop it", ambient=False)
 
 
@@ -52,7 +51,7 @@ def run(invocation: Invocation) -> int:
 COMMAND = Command(
     usage="usage: holdfast recover [options]",
     text="Bring an interrupted transaction to an end: the environment is as before it, or as it asked for.",
-    groups=(WHERE, ("Lock", (*SHARED, *_LOCK, _FORCE)), HOW),
+    groups=(WHERE, ("Lock", (*SHARED, *LOCK, _FORCE)), HOW),
     run=run,
     arguments=False,
 )

@@ -8,7 +8,7 @@ import shlex
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.parse import CommandLineError
 from holdfast.config.settings import Setting
-from holdfast.config.table import JSON, OUTPUT, SHARED
+from holdfast.config.table import JSON, LOCK, OUTPUT, SHARED
 
 _OPTIONS = (
     Setting("python", "text", "make it from this Python: a path, or a version such as 3.12", metavar="PATH|VERSION"),
@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     if len(arguments) > 1:
         raise CommandLineError(f"venv makes one environment, but got {len(arguments)} paths.")
     from holdfast.cli.streams import make_reporter, remark, say, say_json  # noqa: PLC0415 - after the options are known to be right
-    from holdfast.config.requests import cache_directory  # noqa: PLC0415
+    from holdfast.config.requests import cache_directory, lock_settings  # noqa: PLC0415
     from holdfast.config.sharing import sharing  # noqa: PLC0415
     from holdfast.flows.venv import create_venv  # noqa: PLC0415
 
@@ -38,7 +38,7 @@ def run(invocation: Invocation) -> int:
             cache_dir=cache_directory(settings, invocation.environ),
             prompt=settings.text("prompt"),
             system_site_packages=parsed.flag("system-site-packages"),
-            clear=parsed.flag("clear"),
+            clear=lock_settings(settings) if parsed.flag("clear") else None,
             sharing=sharing(settings),
             reporter=reporter,
         )
@@ -54,6 +54,6 @@ def run(invocation: Invocation) -> int:
 COMMAND = Command(
     usage="usage: holdfast venv [options] [DIR]",
     text=f"Create a virtual environment in DIR (default: {_DEFAULT}).",
-    groups=(("Environment", (*_OPTIONS, *SHARED)), ("Output", (*JSON, *OUTPUT))),
+    groups=(("Environment", (*_OPTIONS, *SHARED)), ("Lock", LOCK), ("Output", (*JSON, *OUTPUT))),
     run=run,
 )
