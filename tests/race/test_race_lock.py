@@ -47,6 +47,9 @@ while True:
             os.write(log, b"%d ends\\n" % value)
 """
 
+ENOUGH = 20
+"""Kills, however long that takes on a slow machine."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Race:
@@ -72,10 +75,12 @@ def race(root: Path, *, workers: int, seconds: float, kills: bool, working: bool
     running = [start() for _ in range(workers)]
     killed = 0
     until = time.monotonic() + seconds
+    size = 0
     try:
-        while time.monotonic() < until:
+        while time.monotonic() < until or (kills and killed <= ENOUGH):
             time.sleep(chosen.uniform(0.01, 0.15))
             if kills:
+                size = grown(root / "log", size)
                 victim = chosen.randrange(workers)
                 running[victim].kill()
                 _, errors = running[victim].communicate()
@@ -88,6 +93,15 @@ def race(root: Path, *, workers: int, seconds: float, kills: bool, working: bool
             process.communicate()
     sweep(target)
     return judged(root, killed + workers)
+
+
+def grown(log: Path, size: int) -> int:
+    """Wait until somebody has come to work since: on a slow machine who starts anew would be killed before that."""
+    deadline = time.monotonic() + 60
+    while log.stat().st_size <= size:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return log.stat().st_size
 
 
 def judged(root: Path, kills: int) -> Race:
@@ -116,8 +130,7 @@ def test_processes_that_are_killed_lose_no_update(tmp_path: Path) -> None:
     result = race(tmp_path, workers=5, seconds=8, kills=True)
     assert result.overlaps == 0
     assert result.lost == 0
-    assert result.ended > 30
-    assert result.kills > 30
+    assert result.ended > ENOUGH
     assert_nothing_left(tmp_path)
 
 
@@ -125,7 +138,7 @@ def test_two_library_directories_neither_deadlock_nor_lose(tmp_path: Path) -> No
     platlib = str(tmp_path / "a-lib64")
     result = race(tmp_path, workers=4, seconds=5, kills=True, platlib=platlib)
     assert (result.overlaps, result.lost) == (0, 0)
-    assert result.ended > 20
+    assert result.ended > ENOUGH
 
 
 def test_without_the_lock_the_detector_fires(tmp_path: Path) -> None:
