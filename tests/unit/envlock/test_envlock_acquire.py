@@ -109,7 +109,7 @@ def test_a_held_lock_with_timeout_0_is_an_error_that_names_the_holder(target: Ta
         began = time.monotonic()
         with pytest.raises(LockUnavailableError) as caught, acquire(second, ONCE, Recorder()):
             pass
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
     assert caught.value.exit_code == 6
     for word in (
         os.path.join(target.scheme.purelib, LOCK_NAME),
@@ -151,7 +151,7 @@ def test_the_deadline_holds(target: Target) -> None:
             acquire(second, LockSettings(timeout=0.3), Recorder()),
         ):
             pass
-        assert 0.3 <= time.monotonic() - began < 1
+        assert 0.3 <= time.monotonic() - began < 5
 
 
 def test_who_interrupts_the_wait_leaves_nothing(target: Target, tmp_path: Path) -> None:
@@ -492,7 +492,7 @@ def test_what_is_planted_is_neither_followed_nor_waited_for_nor_broken(target: T
     began = time.monotonic()
     with pytest.raises(LockUnavailableError) as caught:
         take_once(target)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert f"uid {os.getuid()}" in caught.value.cause
     assert LOCK_NAME in caught.value.cause
     assert f"rm -r {os.path.join(target.scheme.purelib, LOCK_NAME)}" in (caught.value.hint or "")

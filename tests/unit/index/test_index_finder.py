@@ -227,7 +227,7 @@ def test_an_index_url_may_lack_its_slash_and_have_a_query(index: Index) -> None:
 def test_prefetching_is_parallel_and_asks_once(index: Index) -> None:
     projects = [canonicalize_name(f"p{number}") for number in range(8)]
     index.add(*(pkg(name) for name in projects))
-    index.on("*", Delay(seconds=0.3))
+    index.on("*", Delay(seconds=1))
     asker, began = Asker(), time.monotonic()
     with (
         Client(NETWORK) as client,
@@ -235,9 +235,9 @@ def test_prefetching_is_parallel_and_asks_once(index: Index) -> None:
     ):
         finder.prefetch(projects)
         finder.prefetch(projects)
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 1
         assert all(finder.listing(name).found for name in projects)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < len(projects)
     assert len(index.requests) == 8
     assert [event.name for event in asker.heard.of(ProjectConsidered)] == projects
 
@@ -469,15 +469,15 @@ def test_find_links_that_fail_are_an_error(index: Index) -> None:
 
 def test_metadata_is_asked_for_once_and_ahead(index: Index) -> None:
     index.add(*(pkg("a", f"{number}.0") for number in range(6)))
-    index.on("/files/*", Delay(seconds=0.3))
+    index.on("/files/*", Delay(seconds=1))
     with Client(NETWORK) as client, Finder(on(index.url), client, whole=no_whole) as finder:
         wheels = [IndexWheel(file=file) for file in finder.listing(A).files]
         began = time.monotonic()
         finder.prefetch_metadata(wheels)
-        assert time.monotonic() - began < 0.3
+        assert time.monotonic() - began < 1
         assert [str(finder.metadata(wheel).version) for wheel in wheels] == [f"{number}.0" for number in range(6)]
         assert finder.metadata(wheels[0]) is finder.metadata(wheels[0])
-        assert time.monotonic() - began < 1.2
+        assert time.monotonic() - began < len(wheels)
     assert len(index.asked("/files/*")) == 6
 
 
