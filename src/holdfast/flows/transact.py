@@ -30,6 +30,8 @@ from holdfast.flows.replanning import has_moved
 from holdfast.flows.session import Session
 from holdfast.flows.wheels import coming, compose_all, download_all
 from holdfast.flows.world import World
+from holdfast.history.entries import record
+from holdfast.history.places import prepare
 from holdfast.model.changes import ChangeSet, CommitOutcome, Committed, Moved, StagedChangeSet, StepKind
 from holdfast.model.composed import ComposedDistribution
 from holdfast.model.installed import InstalledState
@@ -71,6 +73,8 @@ def carry_out(
     _refuse_unwritable(plan, target)
     if coming(plan):
         world.prepare()
+    if world.remembers:
+        prepare()
     begun = transaction(
         target,
         mode=session.lock.mode,
@@ -85,6 +89,8 @@ def carry_out(
             composed = compose_all(plan, stored, world, session)
             world.rest()
             staged = _stage(plan, installed, composed, tx, session)
+            if stored:
+                world.store.seal(stored)
         except FileNotFoundError as error:
             gone = [path for path in (*(each.path for each in tx.directories), *world.areas) if not lexists(path)]
             if not gone:
@@ -97,7 +103,10 @@ def carry_out(
             if isinstance(outcome, Committed):
                 session.signals.state = _IN_FORCE
                 waited, held = session.times.waited, session.times.held
-                outcome = replace(outcome, waited=waited, held=held, left=sweep(staged, tx, target))
+                projects, left = staged.changes.projects, sweep(staged, tx, target)
+                outcome = replace(outcome, waited=waited, held=held, left=left, projects=projects)
+                if world.remembers:
+                    record(target, plan.actions, outcome, stored, command=session.command, undoes=session.undoes)
     return outcome, stored
 
 

@@ -94,6 +94,13 @@ def check_way(path: str, root: str, trusted: frozenset[int] | None) -> None:
             raise PermissionError(errno.EPERM, f"{here} was made by uid {status.st_uid}", here)
 
 
+def is_foreign(error: Exception, entry: str) -> bool:
+    """Whether an entry was not read because of a stranger, or of something on the way to it: it is not ours to drop."""
+    if not isinstance(error, OSError):
+        return False
+    return error.errno == errno.EPERM or entry.startswith(f"{error.filename}/")
+
+
 def _stranger_above(directory: str) -> int | None:
     """Who put the directory, or what leads to it, into one where everybody may put something (``/tmp``)."""
     path, everybodys, known = "", False, (0, os.geteuid())

@@ -24,6 +24,7 @@ from holdfast import disk
 from holdfast.model.stored import StoredWheel, WheelFile
 from holdfast.model.target import Interpreter, SchemeKey
 from holdfast.store import keys, sharing, sweep
+from holdfast.store.access import is_foreign
 from holdfast.store.unpack import FILE_MODE
 from holdfast.store.wheels import WheelStore
 
@@ -89,14 +90,15 @@ def compiled(
 def _known(store: WheelStore, stored: StoredWheel, tag: str) -> Mapping[str, str] | None:
     for root in store.roots():
         entry = os.path.join(root, keys.bytecode_entry(stored.manifest.sha256, tag))
+        if (judged := sweep.identity(entry)) is None:
+            continue
         try:
             store.check(entry, root)
             listed = json.loads(disk.read_regular(os.path.join(entry, FILES), limit=_LIST_LIMIT))
             return _checked(entry, stored, listed)
-        except (FileNotFoundError, PermissionError):
-            continue
-        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
-            sweep.drop(os.path.join(root, keys.BYTECODE), entry)
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+            if not is_foreign(error, entry):
+                sweep.drop(os.path.join(root, keys.BYTECODE), entry, judged)
     return None
 
 

@@ -1,11 +1,13 @@
-"""The manifest of a store entry as bytes: JSON, one row of few words for each file.
+"""The manifest of a store entry as bytes: JSON, one row of few words for each file, a digest of all the rest first.
 
 JSON and not marshal or pickle: a cache may be shared, and what reads it must not be able to run or crash on it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -19,6 +21,8 @@ FORMAT = 1
 _SCHEMES = tuple(SchemeKey)
 _EXECUTABLE = 1
 _SHEBANG = 2
+_HEAD = b'{"digest":"'
+_REST = len(_HEAD) + 64 + len(b'",')
 
 
 def to_bytes(manifest: Manifest) -> bytes:
@@ -46,11 +50,21 @@ def to_bytes(manifest: Manifest) -> bytes:
             for file in manifest.files
         ],
     }
-    return json.dumps(data, separators=(",", ":")).encode()
+    return with_digest(data)
+
+
+def with_digest(data: Mapping[str, object]) -> bytes:
+    """As JSON, and first in it the digest of all the rest."""
+    body = json.dumps(data, separators=(",", ":")).encode()
+    return b'%b%b",%b' % (_HEAD, hashlib.sha256(body).hexdigest().encode(), body[1:])
 
 
 def from_bytes(data: bytes) -> Manifest | None:
-    """Parse; None for anything that is not a whole manifest of this format, or leads out of its tree."""
+    """Parse; None for anything that is not an untouched manifest of this format, or leads out of its tree."""
+    digest = hashlib.sha256(b"{")
+    digest.update(memoryview(data)[_REST:])
+    if not data.startswith(b'%b%b",' % (_HEAD, digest.hexdigest().encode())):
+        return None
     try:
         loaded: dict[str, Any] = json.loads(data)
         if loaded["format"] != FORMAT:

@@ -46,10 +46,26 @@ def fresh_path(directory: str) -> str:
     return os.path.join(directory, keys.LITTER_PREFIX + os.urandom(16).hex())
 
 
-def drop(versioned: str, entry: str) -> None:
-    """Take a damaged entry away in one rename, so that nobody meets it half removed."""
+def identity(entry: str) -> tuple[int, int] | None:
+    """What tells an entry from the next one of its name; None where nothing lies there."""
+    try:
+        status = disk.lstat(entry)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def drop(versioned: str, entry: str, judged: tuple[int, int] | None) -> None:
+    """Take a damaged entry away in one rename, so that nobody meets it half removed.
+
+    Args:
+        versioned: The directory of the cache that it is in.
+        entry: Its path.
+        judged: Its `identity` before it was looked at: what somebody else has made anew since is left alone.
+    """
     with contextlib.suppress(OSError):  # gone already, or not ours to remove: it is not used in any case
-        disk.remove_tree(_aside(entry, versioned))
+        if identity(entry) == judged:
+            disk.remove_tree(_aside(entry, versioned))
 
 
 def sweep(versioned: str, *, now_ns: int) -> None:

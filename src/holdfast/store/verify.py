@@ -1,12 +1,16 @@
 """Whether a store entry is still what its manifest says (promise P8).
 
-**Guarantees**: every file is looked at. One with the manifest's size, mtime and mode is believed; one with another
-mtime or mode is hashed, and if its content is right it is renewed: a fresh copy takes its place, so that the file in
-whatever environment shares the old inode is left alone.
+**Guarantees**: every file is looked at. One with the manifest's size, mtime and mode is believed, unless it has other
+names too and its inode changed after the entry was last sealed (`WheelStore.seal`): then it is hashed, for somebody may
+have edited it and set its mtime back. One with another mtime or mode is hashed too, and if its content is right it is
+renewed: a fresh copy takes its place, so that the file in whatever environment shares the old inode is left alone.
 
 **On crash**: a copy named ``.renewing-*`` may stay in the entry; no manifest lists it.
 
-**Limits**: an edit that restores size and mtime is not seen.
+**Limits**: an edit that restores size and mtime is not seen where nothing shares the file any more (to hash all that
+removed environments shared would double the time of a warm installation), nor one through a symlink, nor one made
+between the comparison of an installation and its links. No edit is lost to the clock: the store's files are dated
+between 2000 and 2008 (``keys.modified_ns``), so that whatever is written now shows, in whichever tick.
 """
 
 from __future__ import annotations
@@ -38,12 +42,13 @@ class Health(StrEnum):
     """Something is missing or has other content."""
 
 
-def compare(tree: int, manifest: Manifest, *, renew: bool) -> Health:
+def compare(tree: int, manifest: Manifest, *, sealed_ns: int, renew: bool) -> Health:
     """Compare a tree with its manifest.
 
     Args:
         tree: Descriptor of the entry's ``tree`` directory.
         manifest: Of the entry.
+        sealed_ns: When it was sealed, by the file system's clock.
         renew: Files may be replaced by fresh copies of themselves.
 
     Raises:
@@ -57,6 +62,8 @@ def compare(tree: int, manifest: Manifest, *, renew: bool) -> Health:
             return Health.DAMAGED
         wanted = _PROGRAM if file.executable else _REGULAR
         if status.st_size == file.size and status.st_mtime_ns == file.mtime_ns and status.st_mode == wanted:
+            if status.st_ctime_ns > sealed_ns and status.st_nlink > 1 and not _is_right(tree, file):
+                return Health.DAMAGED
             continue
         if status.st_size != file.size or not stat.S_ISREG(status.st_mode) or not _is_right(tree, file):
             return Health.DAMAGED

@@ -2,27 +2,30 @@
 
 **Guarantees**: an entry is published by one rename together with its manifest, so it is there whole or not at all; no
 lock is needed, and of two who add the same the first wins. What `WheelStore.get` returns has been compared with its
-manifest just now: a file with another size, mtime or mode is hashed again, renewed if it is what it was and only
-looks touched, and the entry is dropped if it is not (promise P8). A cache that cannot be used costs one line, never
-the installation: what cannot be added there is unpacked in the fallback directory.
+manifest just now: a file with another size, mtime or mode, or whose inode changed after it was linked, is hashed
+again, renewed if it is what it was and only looks touched, and the entry is dropped if it is not (promise P8). A cache
+that cannot be used costs one line, never the installation: what cannot be added there is unpacked in the fallback
+directory.
 
 **On crash**: a directory named ``.adding-*`` is left, which the next adder removes when it is an hour old.
 
-**Limits**: an edit that restores size and mtime is not seen (a hash of everything at every use would be).
+**Limits**: an edit that restores size and mtime is not always seen (``store.verify`` says when).
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
+from collections.abc import Iterable
 
 from holdfast import disk
 from holdfast.errors import IntegrityError, NoRoomError, TargetError
 from holdfast.events import SILENT, Reporter, Warned
 from holdfast.model.stored import Manifest, StoredWheel
 from holdfast.store import keys, manifest, sharing, sweep, verify
-from holdfast.store.access import NOWHERE, Access, access_to, check_way
+from holdfast.store.access import NOWHERE, Access, access_to, check_way, is_foreign
 from holdfast.store.archive import Archive
 from holdfast.store.faults import WheelFault
 from holdfast.store.unpack import unpack
@@ -112,6 +115,17 @@ class WheelStore:
         """
         check_way(entry, root, self._access.trusted if root == self.cache else None)
 
+    @staticmethod
+    def seal(wheels: Iterable[StoredWheel]) -> None:
+        """Note that links were made from wheels until now: an inode that changes from now on is looked at again.
+
+        The time is that of the manifest. Where it cannot be set no links were made either: only the owner makes them.
+        """
+        for each in wheels:
+            if each.linkable:
+                with contextlib.suppress(OSError):  # it costs the next one a look into the files
+                    disk.utime(os.path.join(os.path.dirname(each.tree), keys.MANIFEST))
+
     def writable_root(self) -> str:
         """The directory in which entries are made now: the cache, or the fallback directory."""
         return self.cache if self.cache is not None and self._access.add else self._fallback
@@ -150,34 +164,37 @@ class WheelStore:
         return StoredWheel(tree=os.path.join(entry, keys.TREE), manifest=found, linkable=linkable, lasting=lasting)
 
     def _load(self, entry: str, sha256: str, access: Access) -> StoredWheel | None:
+        judged = sweep.identity(entry)
+        if judged is None:
+            return None
         try:
             check_way(entry, os.path.dirname(os.path.dirname(os.path.dirname(entry))), access.trusted)
-            fd = disk.open_dir(os.path.join(entry, keys.TREE))
-        except OSError:
-            return None
-        try:
-            status = disk.fstat(fd)
-            if access.trusted is not None and status.st_uid not in access.trusted:
+            if found := self._compared(entry, sha256, access):
+                return found
+        except (OSError, ValueError) as error:  # ValueError: a name in it that no file can have
+            if is_foreign(error, entry):
                 return None
-            found = self._manifest(entry, sha256)
-            health = verify.compare(fd, found, renew=access.add) if found else verify.Health.DAMAGED
-        except (OSError, ValueError):  # ValueError: a name in it that no file can have
-            return None
+        if access.add:
+            sweep.drop(os.path.dirname(os.path.dirname(entry)), entry, judged)
+        return None
+
+    def _compared(self, entry: str, sha256: str, access: Access) -> StoredWheel | None:
+        fd = disk.open_dir(os.path.join(entry, keys.TREE))
+        try:
+            owner = disk.fstat(fd).st_uid
+            if access.trusted is not None and owner not in access.trusted:
+                raise PermissionError(errno.EPERM, f"{entry} was made by uid {owner}", entry)
+            listed = os.path.join(entry, keys.MANIFEST)
+            sealed_ns = disk.lstat(listed).st_mtime_ns
+            found = manifest.from_bytes(disk.read_regular(listed, limit=_MANIFEST_LIMIT))
+            if found is None or found.sha256 != sha256:
+                return None
+            health = verify.compare(fd, found, sealed_ns=sealed_ns, renew=access.add)
         finally:
             disk.close(fd)
-        if found is None or health is verify.Health.DAMAGED:
-            if access.add:
-                sweep.drop(os.path.dirname(os.path.dirname(entry)), entry)
+        if health is verify.Health.DAMAGED:
             return None
-        linkable = health is verify.Health.SOUND and status.st_uid == os.geteuid()
-        return self._stored(entry, found, linkable=linkable)
-
-    def _manifest(self, entry: str, sha256: str) -> Manifest | None:
-        try:
-            found = manifest.from_bytes(disk.read_regular(os.path.join(entry, keys.MANIFEST), limit=_MANIFEST_LIMIT))
-        except FileNotFoundError:
-            return None
-        return found if found and found.sha256 == sha256 else None
+        return self._stored(entry, found, linkable=health is verify.Health.SOUND and owner == os.geteuid())
 
     def _add(self, archive: Archive, sha256: str, filename: str, *, allow_bad_record: bool) -> StoredWheel:
         if not self._access.add:

@@ -362,3 +362,76 @@ def test_what_lies_in_a_lower_layer_is_cleaned_and_healed_where_it_lies(world: W
         assert sweep.clean(world.cache).left == ()
     assert overlay.fired
     assert not os.path.lexists(world.cache)
+
+
+def change_secretly(path: str, old: bytes, new: bytes) -> None:
+    """An edit in place that keeps the size and sets the times back, as nothing but the inode's own time tells."""
+    status = os.stat(path)
+    with open(path, "r+b") as file:
+        data = file.read()
+        assert old in data
+        assert len(old) == len(new)
+        file.seek(0)
+        file.write(data.replace(old, new))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (os.stat(path).st_size, os.stat(path).st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
+def tick(path: str) -> None:
+    """Wait until the file system's clock has moved on from the change of a file."""
+    with open(f"{path}.clock", "w", encoding="utf-8") as clock:
+        while os.fstat(clock.fileno()).st_mtime_ns <= os.stat(path).st_ctime_ns:
+            os.utime(clock.fileno())
+
+
+@pytest.mark.parametrize("how", ["content", "size", "times set back"])
+def test_what_was_edited_through_a_link_is_never_given_out(world: World, tmp_path: object, how: str) -> None:
+    stored = world.add()
+    twin = f"{tmp_path}/twin.py"
+    os.link(f"{stored.tree}/some_pkg/__init__.py", twin)
+    world.open().seal((stored,))
+    tick(f"{world.entry}/{keys.MANIFEST}")
+    assert world.open().get(world.sha256) == stored
+    if how == "times set back":
+        change_secretly(twin, b"x = 1", b"x = 2")
+    else:
+        with open(twin, "w", encoding="utf-8") as file:
+            file.write("x = 2\n" if how == "content" else "x = 20\n")
+    assert world.open().get(world.sha256) is None
+    healed = world.add()
+    with open(f"{healed.tree}/some_pkg/__init__.py", encoding="utf-8") as file:
+        assert file.read() == "x = 1\n"
+    assert not os.path.samefile(f"{healed.tree}/some_pkg/__init__.py", twin)
+
+
+def test_a_link_of_somebody_who_died_costs_a_look_and_no_more(world: World, tmp_path: object) -> None:
+    stored = world.add()
+    tick(f"{world.entry}/{keys.MANIFEST}")
+    os.link(f"{stored.tree}/some_pkg/data.bin", f"{tmp_path}/twin")
+    read: list[int] = []
+
+    class Reading(calls.Calls):
+        @staticmethod
+        def read(fd: int, count: int) -> bytes:
+            data = os.read(fd, count)
+            read.append(len(data))
+            return data
+
+    def asked() -> int:
+        read.clear()
+        with calls.using(Reading()):
+            assert world.open().get(world.sha256) == stored
+        return sum(read)
+
+    assert asked() > 256
+    world.open().seal((stored,))
+    assert asked() == os.stat(f"{world.entry}/{keys.MANIFEST}").st_size
+
+
+def test_what_somebody_else_has_healed_meanwhile_is_not_dropped(world: World) -> None:
+    world.add()
+    judged = sweep.identity(world.entry)
+    sweep.drop(f"{world.cache}/{keys.WHEELS}", world.entry, judged)
+    stored = world.add()
+    sweep.drop(f"{world.cache}/{keys.WHEELS}", world.entry, judged)
+    assert world.open().get(world.sha256) == stored
