@@ -60,12 +60,7 @@ def install(request: InstallRequest, reporter: Reporter) -> InstallReport:
 
                     outcome, stored = carry_out(plan, installed, world, session)
                     if isinstance(outcome, Committed):
-                        report = replace(report, committed=outcome, stored=stored)
-                        if request.cache_dir is not None:  # --no-cache-dir: an image gets nothing but what RECORD lists
-                            from holdfast.history.entries import record  # noqa: PLC0415 - as above
-
-                            record(report, command=request.command)
-                        return report
+                        return replace(report, committed=outcome, stored=stored)
                     replanning.again(outcome)
 
 

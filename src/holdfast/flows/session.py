@@ -28,6 +28,7 @@ class Session:
         signals: When a signal may stop it.
         reporter: Hears of everything but the commit itself.
         times: What the lock has cost so far.
+        undoes: The id of the transaction that the command takes back; empty: none.
     """
 
     policy: InstallPolicy
@@ -36,3 +37,4 @@ class Session:
     signals: Signals
     reporter: Reporter
     times: LockTimes = field(default_factory=LockTimes)
+    undoes: str = ""

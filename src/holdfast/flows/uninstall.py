@@ -12,7 +12,6 @@ from holdfast.flows.settled import read_settled, with_all_records
 from holdfast.flows.signals import Signals
 from holdfast.flows.transact import carry_out
 from holdfast.flows.world import facts_of, open_world
-from holdfast.history.entries import record
 from holdfast.model.changes import Committed
 from holdfast.model.outcome import InstallReport
 from holdfast.model.request import InstallRequest, UninstallRequest
@@ -55,10 +54,7 @@ def uninstall(request: UninstallRequest, reporter: Reporter) -> InstallReport:
                         return report
                     outcome, _ = carry_out(plan, installed, world, session)
                     if isinstance(outcome, Committed):
-                        report = replace(report, committed=outcome)
-                        if request.cache_dir is not None:  # as install
-                            record(report, command=request.command)
-                        return report
+                        return replace(report, committed=outcome)
                     replanning.again(outcome)
 
 

@@ -78,6 +78,11 @@ class World(PackageSource):
         self._making = threading.RLock()  # metadata that only a whole wheel has may be asked for by several threads
 
     @property
+    def remembers(self) -> bool:
+        """Whether what is done is noted; with ``--no-cache-dir`` an image gets nothing but what RECORD lists."""
+        return self._request.cache_dir is not None
+
+    @property
     def client(self) -> Client:
         """Asks servers."""
         if self._client is None:

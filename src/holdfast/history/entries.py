@@ -1,152 +1,160 @@
 """Notes what was done to an environment: one JSON line per transaction, in the user's own state directory.
 
-**Guarantees**: nothing is kept in an environment. Nothing here ever fails a command: without a home, or where the state
-directory may not be written, there is no history. Files are the user's alone.
+**Guarantees**: nothing is kept in an environment, and no credentials are kept. Nothing here ever fails a command:
+without a home, or where the state directory may not be written, there is no history.
 
-**On crash**: a line that was cut off is not a line; the next one begins on a line of its own.
+**On crash**: a command that is killed between its commit and its note has no line; see ``ledger``.
 
-**Limits**: each user has his own history. An environment is told by its real path and the inode of its directory, so
-one that is made anew at the same path has a new history, unless the inode is reused.
+**Limits**: each user has his own history; see ``places`` for what an environment is.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import pwd
+import secrets
 import socket
-import stat
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, assert_never
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import assert_never
+from urllib.parse import unquote
 
-from holdfast import disk
-from holdfast.model.outcome import InstallReport
+from packaging.utils import NormalizedName
+
+from holdfast.history.ledger import append, read_lines
+from holdfast.history.lines import from_line, to_line
+from holdfast.history.places import history_path
+from holdfast.model.changes import Committed
+from holdfast.model.hashes import archive_hashes
+from holdfast.model.history import KnownChange, KnownState, KnownTransaction, KnownWheel
+from holdfast.model.installed import InstalledDistribution
 from holdfast.model.plan import Action, Install, Reinstall, Remove, Replace, project_of
+from holdfast.model.resolution import DirectWheel, IndexWheel, Pin
+from holdfast.model.stored import StoredWheel
 from holdfast.model.target import Target
-
-FORMAT = 1
-_PATIENCE = 1.0
-_LIMIT = 64 * 1024 * 1024
+from holdfast.model.urls import as_recorded, printable_url
 
 
-def record(report: InstallReport, *, command: str, exit_code: int = 0) -> None:
-    """Note one transaction; does nothing for one that changed nothing.
+def record(
+    target: Target,
+    actions: Iterable[Action],
+    committed: Committed,
+    stored: Iterable[StoredWheel],
+    *,
+    command: str,
+    undoes: str = "",
+) -> None:
+    """Note one transaction.
 
     Args:
-        report: Of the finished command.
-        command: Subcommand and requirement names; no credentials.
-        exit_code: Of the command.
+        target: What was changed.
+        actions: What was done.
+        committed: How it ended; says the RECORD of each project before and after.
+        stored: The wheels that were used.
+        command: Subcommand and project names; no credentials.
+        undoes: The id of the transaction that was taken back.
     """
-    if report.committed is None:
-        return
-    path = history_path(report.target)
+    path = history_path(target)
     if path is None:
         return
-    line = {
-        "format": FORMAT,
-        "when": time.time(),
-        "who": _user(),
-        "host": socket.gethostname(),
-        "environment": report.target.root,
-        "command": command,
-        "exit": exit_code,
-        "changes": [{"project": project_of(action), **_versions(action)} for action in report.actions],
+    digests = {
+        each.name: (each.old[1] if each.old else "", each.new[1] if each.new else "") for each in committed.projects
     }
+    wheels = {each.manifest.name: each.manifest.sha256 for each in stored}
+    transaction = KnownTransaction(
+        id=secrets.token_hex(6),
+        when=time.time(),
+        who=_user(),
+        host=socket.gethostname(),
+        environment=target.root,
+        command=command,
+        undoes=undoes,
+        changes=tuple(_change(action, digests, wheels) for action in actions),
+    )
     try:
-        _append(path, json.dumps(line).encode())
+        append(path, to_line(transaction))
     except OSError:
         return  # a history is a service, not a condition
 
 
-def read(target: Target) -> Iterator[Mapping[str, Any]]:
-    """The transactions of an environment, oldest first; lines that cannot be read are left out."""
+def read(target: Target) -> tuple[KnownTransaction, ...]:
+    """The transactions of an environment, oldest first; lines that cannot be read are left out.
+
+    A state whose wheel its own line does not know has the one that an earlier line says, if the RECORD is the same.
+    """
     path = history_path(target)
+    if path is None:
+        return ()
+    known: dict[tuple[NormalizedName, str], KnownWheel] = {}
     try:
-        data = disk.read_regular(path, limit=_LIMIT) if path else b""
+        found = tuple(map(from_line, read_lines(path)))
     except OSError:
-        return
-    for line in data.splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and entry.get("format") == FORMAT:
-            yield entry
+        return ()
+    return tuple(_completed(transaction, known) for transaction in found if transaction is not None)
 
 
-def history_path(target: Target) -> str | None:
-    """The file of an environment; None where there is no home to keep it in, or no environment yet."""
-    if not _has_home():
-        return None
-    from platformdirs import user_state_dir  # noqa: PLC0415 - only after a change
-
-    try:
-        root = disk.realpath(target.root)
-        key = f"{root}\0{disk.stat(root).st_ino}"
-    except OSError:
-        return None
-    name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-    return os.path.join(user_state_dir("holdfast"), "history-v1", f"{name}.jsonl")
-
-
-def _has_home() -> bool:
-    """Whether there is one, and our own: root with a user's HOME (sudo) must leave nothing of root's in it."""
-    try:
-        return os.stat(os.environ.get("HOME", "")).st_uid == os.geteuid()
-    except OSError:
-        return bool(os.environ.get("XDG_STATE_HOME"))
+def _completed(transaction: KnownTransaction, known: dict[tuple[NormalizedName, str], KnownWheel]) -> KnownTransaction:
+    """The transaction with the wheels that are known by now; what it knows itself is added to them."""
+    changes = []
+    for change in transaction.changes:
+        before = change.before
+        if before is not None and before.wheel is None and before.record:
+            before = replace(before, wheel=known.get((change.project, before.record)))
+        for state in (before, change.after):
+            if state is not None and state.wheel is not None and state.record:
+                known[change.project, state.record] = state.wheel
+        changes.append(replace(change, before=before))
+    return replace(transaction, changes=tuple(changes))
 
 
-def _append(path: str, line: bytes) -> None:
-    """One write at the end."""
-    disk.make_parents(os.path.dirname(path), lambda directory: disk.mkdir(directory, 0o700))
-    try:
-        fd = disk.open_for_writing(path)
-    except FileNotFoundError:
-        fd = _made(path)
-    try:
-        if not _is_ours(disk.fstat(fd)):
-            return
-        _wait_for_turn(fd)
-        disk.pwrite(fd, b"\n" + line + b"\n", disk.fstat(fd).st_size)
-    finally:
-        disk.close(fd)
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    """A file of our own that has one name: neither a pipe nor what somebody put there."""
-    return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_nlink == 1
-
-
-def _made(path: str) -> int:
-    try:
-        return disk.open_new(path, read=True)
-    except FileExistsError:  # by another one meanwhile
-        return disk.open_for_writing(path)
-
-
-def _wait_for_turn(fd: int) -> None:
-    """Two that end at once must not write at the same place; where there is no flock, or after a while, go on."""
-    deadline = time.monotonic() + _PATIENCE
-    try:
-        while not disk.try_flock(fd) and time.monotonic() < deadline:
-            time.sleep(0.005)
-    except OSError:
-        return
-
-
-def _versions(action: Action) -> dict[str, str | None]:
+def _change(
+    action: Action, digests: Mapping[NormalizedName, tuple[str, str]], wheels: Mapping[NormalizedName, str]
+) -> KnownChange:
+    name = project_of(action)
+    before, after = digests.get(name, ("", ""))
     match action:
         case Install(pin=pin):
-            return {"before": None, "after": str(pin.version)}
+            return KnownChange(project=name, before=None, after=_new(pin, after, wheels.get(name)))
         case Replace(pin=pin, old=old) | Reinstall(pin=pin, old=old):
-            return {"before": str(old.version), "after": str(pin.version)}
+            return KnownChange(project=name, before=_old(old, before), after=_new(pin, after, wheels.get(name)))
         case Remove(old=old):
-            return {"before": str(old.version), "after": None}
+            return KnownChange(project=name, before=_old(old, before), after=None)
         case _:
             assert_never(action)
+
+
+def _new(pin: Pin, digest: str, sha256: str | None) -> KnownState:
+    match pin.source:
+        case DirectWheel(direct=direct, filename=filename):
+            url, named, editable = as_recorded(direct.url), True, direct.editable
+        case IndexWheel(file=file):
+            filename, url, named, editable = file.filename, printable_url(file.url), False, False
+        case _:
+            filename, url, named, editable = "", "", False, False
+    return KnownState(
+        version=pin.version,
+        record=digest,
+        requested=pin.requested,
+        direct=url if named else "",
+        editable=editable,
+        wheel=KnownWheel(filename=filename, url=url, sha256=sha256) if sha256 else None,
+    )
+
+
+def _old(old: InstalledDistribution, digest: str) -> KnownState:
+    direct = old.direct_url or {}
+    url = as_recorded(str(direct.get("url", "")))
+    sha256 = next((each.digest for each in archive_hashes(direct) if each.algorithm == "sha256"), None)
+    filename = unquote(url.partition("?")[0].rpartition("/")[2])
+    return KnownState(
+        version=old.version,
+        record=digest,
+        requested=old.requested,
+        direct=url,
+        editable=old.editable,
+        wheel=KnownWheel(filename=filename, url=url, sha256=sha256) if sha256 and filename.endswith(".whl") else None,
+    )
 
 
 def _user() -> str:

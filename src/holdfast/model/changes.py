@@ -208,6 +208,7 @@ class Committed:
         carried: Files that were moved one by one, because the file system could not rename their directory.
         left: Paths that the sweep could not or may not delete.
         durable: False: the last sync failed; the change may not survive a power failure.
+        projects: What was changed, with the RECORDs' digests, for the history.
     """
 
     waited: float
@@ -216,6 +217,7 @@ class Committed:
     carried: int = 0
     left: tuple[str, ...] = ()
     durable: bool = True
+    projects: tuple[ProjectChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

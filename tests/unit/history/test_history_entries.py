@@ -1,29 +1,33 @@
+"""Issue 5, item 9: each transaction is recorded, in the user's state directory, nothing in the environment."""
+
 from __future__ import annotations
 
-import json
 import os
 import stat
-import threading
-import time
+from collections.abc import Mapping
 
 import pytest
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from holdfast.disk import calls
-from holdfast.history.entries import history_path, read, record
-from holdfast.model.changes import Committed
+from holdfast.history.entries import read, record
+from holdfast.history.places import history_path, why_homeless
+from holdfast.model.changes import Committed, Place, ProjectChange
+from holdfast.model.hashes import Hash
+from holdfast.model.history import KnownChange, KnownState, KnownTransaction, KnownWheel
 from holdfast.model.installed import InstalledDistribution
 from holdfast.model.metadata import Metadata
-from holdfast.model.outcome import InstallReport
 from holdfast.model.plan import Action, Install, Reinstall, Remove, Replace
 from holdfast.model.release import ReleaseFile
-from holdfast.model.resolution import IndexWheel, Pin
-from holdfast.model.target import Target, TargetRequest
+from holdfast.model.requirement import DirectUrl
+from holdfast.model.resolution import DirectWheel, IndexWheel, Pin
+from holdfast.model.stored import Manifest, StoredWheel
+from holdfast.model.target import SchemeKey, Target, TargetRequest
 from holdfast.target.locate import locate
 from tests.support.environments import make_venv
 
-DONE = Committed(waited=0.0, held=0.01, synced=0.0)
+NAME = NormalizedName("foo")
+PLACE = Place(scheme=SchemeKey.PURELIB, path="foo.dist-info")
 
 
 @pytest.fixture
@@ -41,70 +45,164 @@ def target(tmp_path: object) -> Target:
 
 
 def metadata(version: str) -> Metadata:
-    return Metadata(name=NormalizedName("foo"), display_name="foo", version=Version(version))
+    return Metadata(name=NAME, display_name="foo", version=Version(version))
 
 
-def pin(version: str) -> Pin:
-    file = ReleaseFile(filename="foo.whl", url="https://user:secret@example.com/")
-    return Pin(
-        name=NormalizedName("foo"),
-        version=Version(version),
-        source=IndexWheel(file=file),
-        metadata=metadata(version),
+def pin(version: str, *, direct: DirectUrl | None = None) -> Pin:
+    file = ReleaseFile(
+        filename=f"foo-{version}.whl", url=f"https://user:secret@example.com/foo-{version}.whl?key=secret"
     )
+    source = DirectWheel(direct=direct, filename="foo.whl") if direct else IndexWheel(file=file)
+    return Pin(name=NAME, version=Version(version), source=source, metadata=metadata(version), requested=True)
 
 
-def old(version: str) -> InstalledDistribution:
+def old(version: str, direct_url: Mapping[str, object] | None = None) -> InstalledDistribution:
     return InstalledDistribution(
-        metadata=metadata(version), location="/x", info_name="foo.dist-info", record=(), record_digest=""
+        metadata=metadata(version),
+        location="/x",
+        info_name="foo.dist-info",
+        record=(),
+        record_digest="",
+        direct_url=direct_url,
     )
 
 
-def report(target: Target, *actions: Action, committed: Committed | None = DONE) -> InstallReport:
-    return InstallReport(target=target, actions=actions, committed=committed)
+def digest(version: str) -> str:
+    """The sha256 of the RECORD, or of the wheel, of a version in these tests."""
+    return version[0] * 64
+
+
+def note(target: Target, action: Action, *, command: str = "install foo", undoes: str = "") -> None:
+    """Record a transaction of one action."""
+    before = None if isinstance(action, Install) else str(action.old.version)
+    after = None if isinstance(action, Remove) else str(action.pin.version)
+    change = ProjectChange(
+        name=NAME,
+        old=(PLACE, digest(before)) if before else None,
+        new=(PLACE, digest(after)) if after else None,
+    )
+    done = Committed(waited=0.0, held=0.01, synced=0.0, projects=(change,))
+    wheels = (stored(after),) if after else ()
+    record(target, (action,), done, wheels, command=command, undoes=undoes)
+
+
+def stored(version: str) -> StoredWheel:
+    manifest = Manifest(
+        sha256=digest(version),
+        filename=f"foo-{version}.whl",
+        name=NAME,
+        version=Version(version),
+        info_name="foo.dist-info",
+        purelib=True,
+        files=(),
+        scripts=(),
+        metadata_sha256="",
+    )
+    return StoredWheel(tree="/x", manifest=manifest)
+
+
+def state(version: str) -> KnownState:
+    """What is known of a version that came from the index."""
+    wheel = KnownWheel(
+        filename=f"foo-{version}.whl", url=f"https://example.com/foo-{version}.whl", sha256=digest(version)
+    )
+    return KnownState(version=Version(version), record=digest(version), requested=True, wheel=wheel)
 
 
 def files(root: str) -> list[str]:
     return [os.path.join(parent, name) for parent, _, names in os.walk(root) for name in names]
 
 
-def test_one_line_for_each_transaction(home: str, target: Target) -> None:
-    record(report(target, Install(pin=pin("1"))), command="install foo")
-    record(report(target, Replace(pin=pin("2"), old=old("1"))), command="install -U foo")
-    record(report(target, Reinstall(pin=pin("2"), old=old("2"))), command="install --force-reinstall foo")
-    record(report(target, Remove(old=old("2"))), command="uninstall foo", exit_code=0)
-    entries = list(read(target))
-    assert [entry["changes"] for entry in entries] == [
-        [{"project": "foo", "before": None, "after": "1"}],
-        [{"project": "foo", "before": "1", "after": "2"}],
-        [{"project": "foo", "before": "2", "after": "2"}],
-        [{"project": "foo", "before": "2", "after": None}],
-    ]
-    assert entries[0]["command"] == "install foo"
-    assert entries[0]["environment"] == target.root
-    assert {"when", "who", "host", "exit"} <= set(entries[0])
+def test_who_when_where_by_which_command(home: str, target: Target) -> None:
+    note(target, Install(pin=pin("1")), command="install foo", undoes="abc")
+    (entry,) = read(target)
+    assert entry == KnownTransaction(
+        id=entry.id,
+        when=entry.when,
+        who=entry.who,
+        host=os.uname().nodename,
+        environment=target.root,
+        command="install foo",
+        undoes="abc",
+        changes=(KnownChange(project=NAME, before=None, after=state("1")),),
+    )
+    assert entry.who
+    assert abs(entry.when - os.stat(history_path(target) or "").st_mtime) < 60
+    assert not [name for name in files(target.root) if "history" in name]
     (path,) = files(home)
     with open(path, encoding="utf-8") as file:
-        text = file.read()
-    assert "secret" not in text
-    assert len([line for line in text.splitlines() if line]) == 4
-    assert not [name for name in files(target.root) if "history" in name]
+        assert "secret" not in file.read()
+
+
+@pytest.mark.usefixtures("home")
+def test_one_line_for_each_transaction_with_versions_and_hashes(target: Target) -> None:
+    note(target, Install(pin=pin("1")))
+    note(target, Replace(pin=pin("2"), old=old("1")))
+    note(target, Reinstall(pin=pin("2"), old=old("2")))
+    note(target, Remove(old=old("2")))
+    found = [(each.before and each.before.version, each.after and each.after.version) for (each,) in changes(target)]
+    assert [tuple(version and str(version) for version in pair) for pair in found] == [
+        (None, "1"),
+        ("1", "2"),
+        ("2", "2"),
+        ("2", None),
+    ]
+    assert len({entry.id for entry in read(target)}) == 4
+
+
+def changes(target: Target) -> list[tuple[KnownChange, ...]]:
+    return [entry.changes for entry in read(target)]
+
+
+@pytest.mark.usefixtures("home")
+def test_the_wheel_of_what_left_is_known_from_the_line_that_brought_it(target: Target) -> None:
+    note(target, Install(pin=pin("1")))
+    note(target, Replace(pin=pin("2"), old=old("1")))
+    note(target, Remove(old=old("2")))
+    wheels = [each.before and each.before.wheel for (each,) in changes(target)]
+    assert wheels == [None, state("1").wheel, state("2").wheel]
+
+
+@pytest.mark.usefixtures("home")
+def test_what_another_installer_put_there_has_no_wheel(target: Target) -> None:
+    note(target, Install(pin=pin("1")))
+    note(target, Remove(old=old("3")))
+    (removed,) = changes(target)[1]
+    assert removed.before == KnownState(version=Version("3"), record=digest("3"))
+
+
+@pytest.mark.usefixtures("home")
+def test_a_direct_url_is_kept_without_credentials(target: Target) -> None:
+    direct = DirectUrl(url="https://user:secret@example.com/foo.whl", hashes=(Hash(algorithm="sha256", digest="1"),))
+    note(target, Install(pin=pin("1", direct=direct)))
+    (made,) = changes(target)[0]
+    assert made.after is not None
+    assert made.after.direct == "https://example.com/foo.whl"
+    assert made.after.wheel == KnownWheel(filename="foo.whl", url="https://example.com/foo.whl", sha256=digest("1"))
+
+
+@pytest.mark.usefixtures("home")
+def test_what_direct_url_json_says_is_kept(target: Target) -> None:
+    archive = {"url": "file:///x/foo%2B1.whl", "archive_info": {"hash": f"sha256={digest('7')}"}}
+    editable = {"url": "file:///src", "dir_info": {"editable": True}}
+    note(target, Remove(old=old("1", archive)))
+    note(target, Remove(old=old("2", editable)))
+    ((first,), (second,)) = changes(target)
+    assert first.before is not None
+    assert first.before.wheel == KnownWheel(filename="foo+1.whl", url="file:///x/foo%2B1.whl", sha256=digest("7"))
+    assert second.before is not None
+    assert (second.before.direct, second.before.wheel) == ("file:///src", None)
 
 
 def test_it_is_the_users_alone(home: str, target: Target) -> None:
     kept = os.umask(0)
     try:
-        record(report(target, Install(pin=pin("1"))), command="install foo")
+        note(target, Install(pin=pin("1")))
     finally:
         os.umask(kept)
     (path,) = files(home)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode) == 0o700
-
-
-def test_what_changed_nothing_is_no_history(home: str, target: Target) -> None:
-    record(report(target, Install(pin=pin("1")), committed=None), command="install --dry-run foo")
-    assert not os.listdir(home)
 
 
 @pytest.mark.parametrize("value", [None, "", "/no/such/home"])
@@ -115,9 +213,10 @@ def test_without_a_home_there_is_none_and_no_error(
         monkeypatch.delenv("HOME")
     else:
         monkeypatch.setenv("HOME", value)
-    record(report(target, Install(pin=pin("1"))), command="install foo")
+    note(target, Install(pin=pin("1")))
     assert history_path(target) is None
-    assert not list(read(target))
+    assert "home directory" in why_homeless()
+    assert read(target) == ()
     assert not os.path.exists("/no/such")
     assert not os.listdir(home)
 
@@ -128,71 +227,39 @@ def test_where_it_may_not_be_written_there_is_none_and_no_error(
     with open(f"{home}/file", "w", encoding="utf-8"):
         pass
     monkeypatch.setenv("XDG_STATE_HOME", f"{home}/file")
-    record(report(target, Install(pin=pin("1"))), command="install foo")
-    assert not list(read(target))
+    note(target, Install(pin=pin("1")))
+    assert read(target) == ()
 
 
 def test_root_leaves_nothing_in_a_users_home(home: str, target: Target) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root can make a directory of somebody else")
     os.chown(home, 12345, -1)
-    record(report(target, Install(pin=pin("1"))), command="install foo")
+    note(target, Install(pin=pin("1")))
     assert not os.listdir(home)
+    assert why_homeless() == f"the home directory {home} is another user's"
 
 
 def test_each_environment_has_its_own(home: str, target: Target, tmp_path: object) -> None:
     other = locate(TargetRequest(virtual_env=make_venv(f"{tmp_path}/other").root))
-    record(report(target, Install(pin=pin("1"))), command="install foo")
-    assert len(list(read(target))) == 1
-    assert not list(read(other))
+    note(target, Install(pin=pin("1")))
+    assert len(read(target)) == 1
+    assert not read(other)
     os.symlink("venv", f"{tmp_path}/link")
-    assert len(list(read(locate(TargetRequest(virtual_env=f"{tmp_path}/link"))))) == 1
+    assert len(read(locate(TargetRequest(virtual_env=f"{tmp_path}/link")))) == 1
     assert len(files(home)) == 1
 
 
 def test_an_environment_made_anew_has_a_new_one(home: str, target: Target) -> None:
-    record(report(target, Install(pin=pin("1"))), command="install foo")
+    note(target, Install(pin=pin("1")))
     os.rename(target.root, f"{target.root}-old")
     make_venv(target.root)
-    assert not list(read(target))
+    assert not read(target)
     assert len(files(home)) == 1
-
-
-def test_a_line_that_was_cut_off_does_not_spoil_the_next(home: str, target: Target) -> None:
-    record(report(target, Install(pin=pin("1"))), command="first")
-    (path,) = files(home)
-    with open(path, "ab") as file:
-        file.write(b'{"format": 1, "comm')
-    record(report(target, Install(pin=pin("1"))), command="second")
-    with open(path, "ab") as file:
-        file.write(b'[]\n{"format": 99}\n\xff\n')
-    assert [entry["command"] for entry in read(target)] == ["first", "second"]
-
-
-@pytest.mark.usefixtures("home")
-def test_several_at_once_lose_nothing(target: Target) -> None:
-    class Slow(calls.Calls):
-        """Lets others in between looking for the end and writing there."""
-
-        def pwrite(self, fd: int, data: object, offset: int) -> int:
-            time.sleep(0.001)
-            return os.pwrite(fd, data, offset)  # type: ignore[arg-type]
-
-    def work(number: int) -> None:
-        for n in range(20):
-            record(report(target, Install(pin=pin("1"))), command=f"{number}-{n}")
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
-    with calls.using(Slow()):
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    assert len({entry["command"] for entry in read(target)}) == 80
 
 
 @pytest.mark.usefixtures("home")
 def test_names_that_are_no_text(target: Target) -> None:
-    record(report(target, Install(pin=pin("1"))), command="install caf\udce9")
+    note(target, Install(pin=pin("1")), command="install caf\udce9")
     (entry,) = read(target)
-    assert json.dumps(entry["command"]) == '"install caf\\udce9"'
+    assert entry.command == "install caf\udce9"

@@ -1,0 +1,120 @@
+"""The files of the history: two processes that append at once, lines that were cut off, files that grow long."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from holdfast.disk import calls
+from holdfast.history import ledger
+from holdfast.history.ledger import append, read_lines
+
+
+@pytest.fixture
+def path(tmp_path: object) -> str:
+    return f"{tmp_path}/state/history/env.jsonl"
+
+
+def test_a_line_that_was_cut_off_does_not_spoil_the_next(path: str) -> None:
+    append(path, b"first")
+    with open(path, "ab") as file:
+        file.write(b"cut o")
+    append(path, b"second")
+    assert list(read_lines(path)) == [b"first", b"cut o", b"second"]
+
+
+def test_what_is_not_there_has_no_lines(path: str) -> None:
+    assert list(read_lines(path)) == []
+    assert not os.path.exists(os.path.dirname(path))
+
+
+def test_it_stays_bounded_and_keeps_what_came_last(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "LIMIT", 1000)
+    for n in range(200):
+        append(path, b"%03d" % n + b"." * 30)
+        assert os.stat(path).st_size <= 1000
+    kept = [int(line[:3]) for line in read_lines(path)]
+    assert kept == list(range(kept[0], 200))
+    assert len(kept) >= 10
+    assert os.listdir(os.path.dirname(path)) == ["env.jsonl"]
+    append(path, b"x" * 5000)
+    assert list(read_lines(path)) == [b"x" * 5000]
+
+
+def test_a_shortening_that_was_killed_is_no_obstacle(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "LIMIT", 100)
+    append(path, b"first")
+    with open(f"{path}.new", "wb") as file:
+        file.write(b"half")
+    append(path, b"x" * 200)
+    assert list(read_lines(path)) == [b"x" * 200]
+    assert os.listdir(os.path.dirname(path)) == ["env.jsonl"]
+
+
+def test_as_many_environments_are_remembered_and_no_more(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "FILES", 3)
+    directory = os.path.dirname(path)
+    for n in range(5):
+        append(f"{directory}/{n}", b"line")
+        os.utime(f"{directory}/{n}", (n, n))
+    assert sorted(os.listdir(directory)) == ["2", "3", "4"]
+
+
+def test_what_somebody_else_put_there_is_neither_read_nor_written(path: str, tmp_path: object) -> None:
+    append(path, b"mine")
+    os.link(path, f"{tmp_path}/second-name")
+    append(path, b"more")
+    assert list(read_lines(path)) == []
+    os.unlink(path)
+    with open(f"{tmp_path}/second-name", "rb") as file:
+        assert file.read() == b"\nmine\n"
+    os.symlink(f"{tmp_path}/second-name", path)
+    with pytest.raises(OSError, match=r"symbolic links"):
+        append(path, b"more")
+    with pytest.raises(OSError, match=r"symbolic links"):
+        list(read_lines(path))
+
+
+def test_several_threads_at_once_lose_nothing(path: str) -> None:
+    class Slow(calls.Calls):
+        """Lets others in between looking for the end and writing there."""
+
+        def pwrite(self, fd: int, data: object, offset: int) -> int:
+            time.sleep(0.001)
+            return os.pwrite(fd, data, offset)  # type: ignore[arg-type]
+
+    def work(number: int) -> None:
+        for n in range(20):
+            append(path, b"%d-%d" % (number, n))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    with calls.using(Slow()):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(set(read_lines(path))) == 80
+
+
+def test_two_processes_that_append_and_shorten_at_once_lose_nothing_of_the_end(path: str) -> None:
+    code = (
+        "import sys\n"
+        "from holdfast.history import ledger\n"
+        "ledger.LIMIT = 4000\n"
+        "for n in range(300):\n"
+        "    ledger.append(sys.argv[1], f'{sys.argv[2]} {n:03d} {\"x\" * 30}'.encode())\n"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", code, path, name]) for name in "ab"]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    lines = [line.split() for line in read_lines(path)]
+    assert all(len(line) == 3 and len(line[2]) == 30 for line in lines)
+    for name in (b"a", b"b"):
+        numbers = [int(line[1]) for line in lines if line[0] == name]
+        assert numbers == list(range(300 - len(numbers), 300))
+    assert os.stat(path).st_size <= 4000
+    assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
