@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
+from holdfast.flows.settled import with_all_records
 from holdfast.flows.world import facts_of
+from holdfast.model.ailments import Ailment
 from holdfast.model.installed import InstalledState
 from holdfast.model.target import Target, TargetRequest
 from holdfast.plan.consistency import Problem, check
+from holdfast.target.ailments import find_ailments
+from holdfast.target.foreign import foreign_files
 from holdfast.target.installed import read_installed
 from holdfast.target.integrity import FileFault, file_faults
 from holdfast.target.locate import locate
@@ -40,7 +45,28 @@ def broken_requirements(target: Target, state: InstalledState) -> tuple[Problem,
     return check(state, target.interpreter.markers)
 
 
-def broken_files(state: InstalledState) -> tuple[FileFault, ...]:
-    """Files of the target's own distributions that are not what RECORD says."""
-    own = with_records(state, [each.name for each in state if each.owned])
-    return tuple(fault for each in own if each.owned for fault in file_faults(each))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What ``check --files`` found.
+
+    Attributes:
+        damaged: Listed files that are not what their RECORD says.
+        foreign: Files in distributions' directories that no RECORD lists: somebody's, and no fault.
+        ailments: Broken dist-infos, and what interrupted installers left.
+    """
+
+    damaged: tuple[FileFault, ...]
+    foreign: tuple[FileFault, ...]
+    ailments: tuple[Ailment, ...]
+
+
+def look_at_files(target: Target, state: InstalledState) -> Findings:
+    """Hold every file of the target's own distributions against the RECORDs.
+
+    Args:
+        target: Where.
+        state: What is installed there.
+    """
+    state = with_all_records(state)
+    own = [each for each in (*state, *state.duplicates) if each.owned]
+    return Findings(damaged=file_faults(own), foreign=foreign_files(own), ailments=find_ailments(target, state))

@@ -37,19 +37,22 @@ def is_info_name(name: str) -> bool:
     return name.endswith(SUFFIXES)
 
 
-def read_info(location: str, name: str, *, owned: bool) -> InstalledDistribution | BrokenDistribution:
+def read_info(
+    location: str, name: str, *, owned: bool, stashed: bool = False
+) -> InstalledDistribution | BrokenDistribution:
     """Read one entry of a library directory.
 
     Args:
         location: The library directory.
         name: The entry, for which `is_info_name` holds.
         owned: The directory is the target's own.
+        stashed: Read also what pip has renamed to ``~...`` on its way out.
 
     Raises:
         VanishedError: The entry is not there any more.
     """
     path = os.path.join(location, name)
-    if name.startswith("~"):
+    if name.startswith("~") and not stashed:
         return BrokenDistribution(path=path, reason="left over from an interrupted pip")
     try:
         if name.endswith(".dist-info"):

@@ -75,7 +75,7 @@ def read_record(distribution: InstalledDistribution) -> tuple[tuple[RecordEntry,
         reason = error.strerror if isinstance(error, OSError) else error
         raise IntegrityError(
             f"The RECORD of {distribution.name} {distribution.version} cannot be read: {path}: {reason}",
-            hint=f"Look at what is installed: holdfast check --files {distribution.name}",
+            hint="Look at what is installed: holdfast check --files",
         ) from error
     return entries, hashlib.sha256(data).hexdigest()
 
