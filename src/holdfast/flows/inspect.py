@@ -20,6 +20,8 @@ from holdfast.target.integrity import FileFault, file_faults
 from holdfast.target.locate import locate
 from holdfast.target.records import with_records
 
+__all__ = ["FileFault", "Findings", "Problem", "broken_requirements", "installed_state", "look_at_files"]
+
 
 def installed_state(
     request: TargetRequest, *, cache_dir: str | None, records: Collection[NormalizedName] = ()

@@ -10,9 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from holdfast.flows.inspect import Findings
-    from holdfast.plan.consistency import Problem
-    from holdfast.target.integrity import FileFault
+    from holdfast.flows.inspect import FileFault, Findings, Problem
 
 _FILES = Setting("files", "flag", "compare every installed file with its RECORD too", ambient=False)
 _BROKEN = 1
