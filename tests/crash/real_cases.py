@@ -6,14 +6,17 @@ command under a faulty disk, and judges what is left. Foreign files lie wherever
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.support.archives import record_hash
 from tests.support.environments import unowned, verify_record
-from tests.support.faulty_disk import Point
+from tests.support.faulty_disk import Call, Point
 from tests.support.faulty_main import count_calls, run_faulty
 from tests.support.sandbox import Completed, Sandbox
 from tests.support.trees import Snapshot, diff, snapshot
@@ -32,7 +35,7 @@ HEADERS = ("include/site", f"include/site/python{sys.version_info[0]}.{sys.versi
 
 
 def specs() -> tuple[WheelSpec, ...]:
-    """Two projects in one namespace, in two versions that differ in every way; and one that nobody else needs."""
+    """Three projects in one namespace, in two versions that differ in every way; and one that nobody else needs."""
     alpha = {
         "1.0": {
             "alpha/kept.py": "1",
@@ -40,6 +43,7 @@ def specs() -> tuple[WheelSpec, ...]:
             "alpha/gone.py": "",
             "turns.py": "1",
             "back/__init__.py": "1",
+            "flat/one.txt": "1",
         },
         "2.0": {
             "alpha/kept.py": "2",
@@ -47,10 +51,17 @@ def specs() -> tuple[WheelSpec, ...]:
             "alpha/new.py": "",
             "turns/__init__.py": "2",
             "back.py": "2",
+            "flat": "a file",
         },
     }
     beta = {"1.0": {"solo/one.py": "1"}, "2.0": {"solo/one.py": "2", "solo/deep/two.py": ""}}
-    made: list[WheelSpec] = []
+    editable = WheelSpec(
+        name="alpha",
+        version="0.9",
+        files={"__editable__.alpha-0.9.pth": "/nowhere/project\n"},
+        console_scripts={"alpha": "alpha:main"},
+    )
+    made = [editable]
     for version in ("1.0", "2.0"):
         made.append(
             WheelSpec(
@@ -67,7 +78,9 @@ def specs() -> tuple[WheelSpec, ...]:
                 data={
                     "data/share/alpha/readme": version,
                     f"data/share/alpha/{version}": "",
-                    "scripts/plain": "#!python\n",
+                    "data/share/turns" if version == "2.0" else "data/share/turns/one": version,
+                    "scripts/plain": f"#!python\n# {version}\n",
+                    f"headers/alpha{version[0]}.h": version,
                 },
             )
         )
@@ -77,6 +90,14 @@ def specs() -> tuple[WheelSpec, ...]:
                 version=version,
                 files={"space/__init__.py": SHARED, "space/beta.py": version, **beta[version]},
                 data={"headers/beta.h": version},
+            )
+        )
+        made.append(
+            WheelSpec(
+                name="gamma",
+                version=version,
+                files={"space/__init__.py": SHARED, f"space/gamma{version[0]}.py": version},
+                console_scripts={"gamma": "space.gamma:main"},
             )
         )
     return (*made, pkg("other"))
@@ -90,16 +111,29 @@ class Case:
         before: What leads to OLD, each a command.
         command: What leads to NEW.
         interrupted: A command that was killed in the middle before; `command` takes it back.
+        prepare: What else is done to site-packages before.
     """
 
     name: str
     before: tuple[tuple[str, ...], ...] = ()
     command: tuple[str, ...]
     interrupted: tuple[str, ...] = ()
+    prepare: Callable[[str], None] | None = None
+
+
+def make_editable(site: str) -> None:
+    """alpha 0.9 becomes an editable installation: its metadata say where its project is."""
+    info = "alpha-0.9.dist-info"
+    content = json.dumps({"url": "file:///nowhere/project", "dir_info": {"editable": True}})
+    with open(os.path.join(site, info, "direct_url.json"), "w", encoding="utf-8") as file:
+        file.write(content)
+    with open(os.path.join(site, info, "RECORD"), "a", encoding="utf-8") as file:
+        file.write(f"{info}/direct_url.json,{record_hash(content.encode())},{len(content)}\n")
 
 
 ONES = ("install", "alpha==1.0", "beta==1.0")
 TWOS = ("install", "alpha==2.0", "beta==2.0")
+THREE = ("gamma==1.0", "alpha==1.0", "beta==1.0")
 CASES = (
     Case(name="fresh", command=("install", "alpha")),
     Case(name="upgrade", before=(ONES,), command=TWOS),
@@ -109,6 +143,17 @@ CASES = (
     Case(name="uninstall", before=(ONES,), command=("uninstall", "alpha", "beta")),
     Case(name="recover", before=(ONES,), command=("recover",), interrupted=TWOS),
 )
+"""Those that every run takes a share of."""
+MORE = (
+    Case(name="downgrade", before=(TWOS,), command=ONES),
+    Case(name="three", command=("install", *THREE)),
+    Case(name="three-up", before=(("install", *THREE),), command=(*TWOS, "gamma==2.0")),
+    Case(name="one-of-three", before=(("install", *THREE),), command=("uninstall", "gamma")),
+    Case(name="editable", before=(("install", "alpha==0.9"),), command=TWOS, prepare=make_editable),
+    Case(name="taken-over", before=(ONES,), command=TWOS, interrupted=TWOS),
+    Case(name="taken-back", before=(TWOS,), command=("uninstall", "alpha", "beta"), interrupted=ONES),
+)
+"""Those that only the kernel's view goes through."""
 
 
 class Bench:
@@ -125,6 +170,8 @@ class Bench:
             build_wheel(spec, self._wheels)
         for command in case.before:
             self.run(*command).ok()
+        if case.prepare:
+            case.prepare(self.venv.site_packages)
         self._add_foreign()
         self.old = self.seen()
         if case.interrupted:
@@ -135,23 +182,25 @@ class Bench:
         self.new = self.seen()
         self.run("install", "other").ok()
         self.new_other = self.seen()
-        if case.interrupted:
+        if case.command == ("recover",):
             assert self.old == self.new
-            self.old_other = self.new_other
-        else:
-            self.fresh()
-            self.run("install", "other").ok()
-            self.old_other = self.seen()
         self.fresh()
-        self.calls = count_calls(self.box, *self.arguments(case.command))
+        self.run("install", "other").ok()
+        self.old_other = self.seen()
+        self.fresh()
+        self.calls = self.count(case.command)
 
-    def arguments(self, command: tuple[str, ...]) -> tuple[str, ...]:
+    def count(self, words: tuple[str, ...]) -> tuple[Call, ...]:
+        """The calls of a command that nothing stops."""
+        return count_calls(self.box, *self.arguments(words))
+
+    def arguments(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """The command with what it needs to find its wheels."""
-        return (*command, "--no-index", "--find-links", self._wheels) if command[0] == "install" else command
+        return (*words, "--no-index", "--find-links", self._wheels) if words[0] == "install" else words
 
-    def run(self, *command: str) -> Completed:
+    def run(self, *words: str) -> Completed:
         """One real process, unharmed."""
-        return self.box.run(*self.arguments(command))
+        return self.box.run(*self.arguments(words))
 
     def faulty(self, point: Point, fault: str) -> Completed:
         """The case's command on a fresh OLD, under a disk that stops at the point."""
