@@ -9,6 +9,8 @@ COMMANDS = {
     "check": "verify requirements, and files with --files",
     "venv": "create a virtual environment",
     "recover": "finish or undo an interrupted transaction",
+    "history": "what was changed when, by whom, by which command",
+    "undo": "take the last change back",
     "doctor": "what a directory is worth for an installation",
     "cache": "the cache: dir, clean",
     "config": "every setting in force and where it came from",

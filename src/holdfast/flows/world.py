@@ -119,7 +119,7 @@ class World(PackageSource):
             self._source = Finder(
                 self._request.sources,
                 self.client,
-                whole=self._whole,
+                whole=self.whole,
                 cache=PageCache(self._request.cache_dir),
                 reporter=self._reporter,
             )
@@ -204,7 +204,7 @@ class World(PackageSource):
         if client is not None:
             client.close()
 
-    def _whole(self, wheel: IndexWheel | DirectWheel) -> StoredWheel:
+    def whole(self, wheel: IndexWheel | DirectWheel) -> StoredWheel:
         """A wheel in the store, for metadata that cannot be had otherwise."""
         from holdfast.fetch.download import download_wheel, find_stored  # noqa: PLC0415 - seldom needed
         from holdfast.fetch.jobs import job_of  # noqa: PLC0415 - as above

@@ -65,7 +65,7 @@ def record(
     transaction = KnownTransaction(
         id=secrets.token_hex(6),
         when=time.time(),
-        who=_user(),
+        who=user_name(),
         host=socket.gethostname(),
         environment=target.root,
         command=command,
@@ -157,7 +157,8 @@ def _old(old: InstalledDistribution, digest: str) -> KnownState:
     )
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Who runs this; the number where he has no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
