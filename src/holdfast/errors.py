@@ -105,6 +105,20 @@ class IntegrityError(HoldfastError):
     exit_code = 5
 
 
+class VanishedError(IntegrityError):
+    """A file of the store is gone that was there a moment ago: it can be had again (exit 5).
+
+    Args:
+        path: Of the file.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{path} vanished from the store while it was used (was the cache cleaned?).",
+            hint="The same command again.",
+        )
+
+
 class LockUnavailableError(HoldfastError):
     """The environment lock is busy until the deadline, or is not to be had here (exit 6)."""
 

@@ -181,3 +181,28 @@ def test_killed_at_any_call_of_adding(tmp_path: Path, links: str, limit: int) ->
                 os.utime(os.path.join(store(box), name), (0, 0))
         box.run("install", other, env=into(venv)).ok()
         assert [name for name in os.listdir(store(box)) if name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("action", ["prune", pytest.param("clean", marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("when", [When.BEFORE, pytest.param(When.AFTER, marks=pytest.mark.exhaustive)])
+def test_a_reader_while_the_cache_is_pruned(sandbox: Sandbox, links: str, action: str, when: When) -> None:
+    """What it was about to link goes: it gets the wheel once more and is done, and nothing is left of the first try."""
+    one, counted = sandbox.make_venv("one"), sandbox.make_venv("counted")
+    line = install(links, "--link-mode=copy", "-v")
+    sandbox.run(*install(links, "--target", f"{sandbox.root}/target", "--link-mode=copy")).ok()
+    sandbox.settings["VIRTUAL_ENV"] = counted.root
+    calls = count_calls(sandbox, *line)
+    del sandbox.settings["VIRTUAL_ENV"]
+    sandbox.run("uninstall", "-y", "demo", env=into(counted)).ok()
+    n = next(n for n, call in enumerate(calls) if call.name == "create" and "/new/" in call.paths[0])
+    with stopped_at(sandbox, Point(n=n, when=when), *line, venv=one) as reader:
+        for top, _, names in os.walk(store(sandbox)):
+            if "manifest.json" in names:
+                os.utime(os.path.join(top, "manifest.json"), (0, 0))
+        sandbox.run("cache", action).ok()
+        assert sandbox.run("cache", "list").ok().stdout == ""
+        assert "the cache was cleaned" in go_on(reader)
+    assert verify_record(one.site_packages) == ()
+    assert [name for name in os.listdir(one.site_packages) if name.startswith(".")] == []
+    assert sandbox.run("cache", "list").ok().stdout.startswith("demo-1.0-py3-none-any.whl (")
+    assert sandbox.run("cache", "verify", "--json").ok().json["damaged"] == []

@@ -1,12 +1,8 @@
-"""``cache clean``."""
+"""``cache``: what is in the cache directory, and what goes."""
 
 from __future__ import annotations
 
 from holdfast.store.sweep import Cleaned, clean
+from holdfast.store.upkeep import Entry, Verified, prune, usage, verify_all, wheels
 
-__all__ = ["Cleaned", "clean_cache"]
-
-
-def clean_cache(cache_dir: str | None) -> Cleaned:
-    """Empty the cache directory; nothing is done where there is none."""
-    return clean(cache_dir) if cache_dir is not None else Cleaned()
+__all__ = ["Cleaned", "Entry", "Verified", "clean", "prune", "usage", "verify_all", "wheels"]

@@ -22,7 +22,7 @@ from holdfast.commit.recover import recover
 from holdfast.commit.sweep import sweep
 from holdfast.disk import lexists
 from holdfast.envlock.held import displaced
-from holdfast.errors import HarmError
+from holdfast.errors import HarmError, VanishedError
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
 from holdfast.flows.heartbeat import Heartbeat
 from holdfast.flows.recovery import locked
@@ -30,7 +30,7 @@ from holdfast.flows.replanning import has_moved
 from holdfast.flows.session import Session
 from holdfast.flows.wheels import coming, compose_all, download_all
 from holdfast.flows.world import World
-from holdfast.history.entries import record
+from holdfast.history.entries import keep_editables, record
 from holdfast.history.places import prepare
 from holdfast.model.changes import ChangeSet, CommitOutcome, Committed, Moved, StagedChangeSet, StepKind
 from holdfast.model.composed import ComposedDistribution
@@ -91,13 +91,16 @@ def carry_out(
             staged = _stage(plan, installed, composed, tx, session)
             if stored:
                 world.store.seal(stored)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, VanishedError) as error:
             gone = [path for path in (*(each.path for each in tx.directories), *world.areas) if not lexists(path)]
-            if not gone:
-                raise
-            raise displaced(gone[0]) from error
+            if gone:
+                raise displaced(gone[0]) from error
+            if isinstance(error, VanishedError):
+                return Moved(why="the cache was cleaned"), ()
+            raise
         if isinstance(staged, Moved):
             return staged, stored
+        kept = keep_editables(plan.actions, target) if world.remembers else {}
         with session.signals.deferred():
             outcome = _commit(staged, plan, installed, tx, session)
             if isinstance(outcome, Committed):
@@ -106,7 +109,8 @@ def carry_out(
                 projects, left = staged.changes.projects, sweep(staged, tx, target)
                 outcome = replace(outcome, waited=waited, held=held, left=left, projects=projects)
                 if world.remembers:
-                    record(target, plan.actions, outcome, stored, command=session.command, undoes=session.undoes)
+                    command, undoes = session.command, session.undoes
+                    record(target, plan.actions, outcome, stored, command=command, undoes=undoes, kept=kept)
     return outcome, stored
 
 

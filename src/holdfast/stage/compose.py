@@ -15,7 +15,7 @@ import posixpath
 from collections.abc import Mapping
 
 from holdfast import disk
-from holdfast.errors import HarmError, IntegrityError
+from holdfast.errors import HarmError, IntegrityError, VanishedError
 from holdfast.model.changes import Place
 from holdfast.model.composed import ComposedDistribution, FromStore, Generated, PlacedFile
 from holdfast.model.hashes import record_text
@@ -106,7 +106,10 @@ class _Layout:
             if file.member.startswith(prefix) and file.member[len(prefix) :] in _WRITTEN_BY_INSTALLERS:
                 continue
             if file.shebang:
-                content = disk.read_regular(f"{self._stored.tree}/{file.member}", limit=file.size)
+                try:
+                    content = disk.read_regular(f"{self._stored.tree}/{file.member}", limit=file.size)
+                except FileNotFoundError as error:
+                    raise VanishedError(f"{self._stored.tree}/{file.member}") from error
                 self._generate(file.scheme, file.path, with_shebang(content, self._interpreter), executable=True)
             else:
                 self._link(file)

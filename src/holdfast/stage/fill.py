@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from holdfast import disk
-from holdfast.errors import IntegrityError, TargetError
+from holdfast.errors import TargetError, VanishedError
 from holdfast.events import SILENT, DistributionStaged, Reporter, Warned
 from holdfast.model.changes import ChangeSet, StagedChangeSet, Step
 from holdfast.model.composed import FromStore, Generated, PlacedFile
@@ -52,7 +52,7 @@ def fill(
 
     Raises:
         TargetError: It cannot be written, or not in the way that was asked for.
-        IntegrityError: A file of the store vanished meanwhile.
+        VanishedError: A file of the store is gone.
     """
     staged = 0
     by_directory: dict[str, list[Step]] = {}
@@ -152,12 +152,9 @@ def _directories(files: Iterable[str], entry: str, *, caches: bool) -> list[str]
     return sorted(found)
 
 
-def _explained(error: OSError, directory: TransactionDirectory) -> TargetError | IntegrityError:
+def _explained(error: OSError, directory: TransactionDirectory) -> TargetError | VanishedError:
     if isinstance(error, FileNotFoundError) and error.filename and not disk.lexists(error.filename):
-        return IntegrityError(
-            f"{error.filename} vanished from the store while it was used (was the cache cleaned?).",
-            hint="The same command again.",
-        )
+        return VanishedError(error.filename)
     return TargetError(
         f"The new files cannot be staged in {directory.path}: {error.strerror or error}.",
         hint=disk.remedy(error, directory.parent),

@@ -26,10 +26,11 @@ from holdfast.model.target import Interpreter, SchemeKey
 from holdfast.store import keys, sharing, sweep
 from holdfast.store.access import is_foreign
 from holdfast.store.unpack import FILE_MODE
+from holdfast.store.verify import digest_of
 from holdfast.store.wheels import WheelStore
 
 FILES = "files.json"
-"""In an entry: member to size in bytes of what was compiled."""
+"""In an entry: member to size in bytes and sha256, as RECORD writes it, of what was compiled."""
 
 _SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "compile_script.py")
 _LIBRARIES = frozenset({SchemeKey.PURELIB, SchemeKey.PLATLIB})
@@ -102,7 +103,7 @@ def _known(store: WheelStore, stored: StoredWheel, tag: str) -> Mapping[str, str
     return None
 
 
-def _checked(entry: str, stored: StoredWheel, listed: Mapping[str, int]) -> Mapping[str, str]:
+def _checked(entry: str, stored: StoredWheel, listed: Mapping[str, tuple[int, str]]) -> Mapping[str, str]:
     """The entry's files.
 
     Raises:
@@ -110,7 +111,7 @@ def _checked(entry: str, stored: StoredWheel, listed: Mapping[str, int]) -> Mapp
         OSError: One is missing.
     """
     sources = {file.member: file for file in _sources(stored)}
-    for member, size in listed.items():
+    for member, (size, _) in listed.items():
         status = disk.lstat(_file(entry, member))
         if (status.st_size, status.st_mtime_ns, status.st_mode) != (size, sources[member].mtime_ns, _PLAIN):
             raise ValueError(member)
@@ -146,28 +147,28 @@ def _make_directories(job: _Job, root: str) -> None:
 
 def _publish(job: _Job, done: frozenset[str], root: str) -> Mapping[str, str]:
     """Move what was compiled of one wheel into the store; of two who do that the first wins."""
-    sizes: dict[str, int] = {}
+    listed: dict[str, tuple[int, str]] = {}
     for file in job.files:
         path = _file(job.litter, file.member)
         if path in done:
-            sizes[file.member] = _finish(path, file.mtime_ns)
-    disk.write_new(os.path.join(job.litter, FILES), json.dumps(sizes).encode(), mode=0o644)
+            listed[file.member] = _finish(path, file.mtime_ns)
+    disk.write_new(os.path.join(job.litter, FILES), json.dumps(listed).encode(), mode=0o644)
     sharing.make_directories(os.path.dirname(job.entry), root=root)
     try:
         disk.rename(job.litter, job.entry)
     except OSError:
         if not disk.lexists(os.path.join(job.entry, FILES)):
             raise
-    return {member: _file(job.entry, member) for member in sizes}
+    return {member: _file(job.entry, member) for member in listed}
 
 
-def _finish(path: str, mtime_ns: int) -> int:
-    """Give new bytecode the store's rights and a time that tells whether it was edited; its size."""
+def _finish(path: str, mtime_ns: int) -> tuple[int, str]:
+    """Give new bytecode the store's rights and a time that tells whether it was edited; its size and digest."""
     fd = disk.open_regular(path)
     try:
         disk.fchmod(fd, FILE_MODE)
         disk.utime(fd, (mtime_ns, mtime_ns))
-        return disk.fstat(fd).st_size
+        return disk.fstat(fd).st_size, digest_of(fd)
     finally:
         disk.close(fd)
 

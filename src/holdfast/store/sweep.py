@@ -98,17 +98,11 @@ def clean(cache_dir: str) -> Cleaned:
     """
     files = size = 0
     left: list[str] = []
-    try:
-        names = sorted(disk.listdir(cache_dir))
-    except OSError:
-        return Cleaned()
-    for name in names:
+    for name in ours(cache_dir, litter=True):
         path = os.path.join(cache_dir, name)
-        if not (_VERSIONED.match(name) or name.startswith(keys.LITTER_PREFIX)):
-            continue
         try:
             away = _aside(path, cache_dir)
-            counted = _measure(away)
+            counted = measure(away)
             disk.remove_tree(away)
         except OSError as error:
             left.append(f"{path}: {error.strerror}")
@@ -131,14 +125,23 @@ def _aside(path: str, directory: str) -> str:
     return away
 
 
-def _measure(path: str) -> tuple[int, int]:
+def ours(cache_dir: str, *, litter: bool = False) -> list[str]:
+    """The names of our directories in the cache, of other layouts too; with ``litter`` what is on its way out as well."""
+    try:
+        names = sorted(disk.listdir(cache_dir))
+    except OSError:
+        return []
+    return [name for name in names if _VERSIONED.match(name) or (litter and name.startswith(keys.LITTER_PREFIX))]
+
+
+def measure(path: str) -> tuple[int, int]:
     """Files and bytes of a tree."""
     files = size = 0
     if not disk.is_directory(path):
         return 1, 0
     for entry in disk.scandir(path):
         if entry.is_dir(follow_symlinks=False):
-            below = _measure(os.path.join(path, entry.name))
+            below = measure(os.path.join(path, entry.name))
             files, size = files + below[0], size + below[1]
         else:
             status = disk.lstat(os.path.join(path, entry.name))

@@ -42,13 +42,13 @@ class Health(StrEnum):
     """Something is missing or has other content."""
 
 
-def compare(tree: int, manifest: Manifest, *, sealed_ns: int, renew: bool) -> Health:
+def compare(tree: int, manifest: Manifest, *, sealed_ns: int | None, renew: bool) -> Health:
     """Compare a tree with its manifest.
 
     Args:
         tree: Descriptor of the entry's ``tree`` directory.
         manifest: Of the entry.
-        sealed_ns: When it was sealed, by the file system's clock.
+        sealed_ns: When it was sealed, by the file system's clock; None: every file is hashed.
         renew: Files may be replaced by fresh copies of themselves.
 
     Raises:
@@ -62,7 +62,8 @@ def compare(tree: int, manifest: Manifest, *, sealed_ns: int, renew: bool) -> He
             return Health.DAMAGED
         wanted = _PROGRAM if file.executable else _REGULAR
         if status.st_size == file.size and status.st_mtime_ns == file.mtime_ns and status.st_mode == wanted:
-            if status.st_ctime_ns > sealed_ns and status.st_nlink > 1 and not _is_right(tree, file):
+            suspect = sealed_ns is None or (status.st_ctime_ns > sealed_ns and status.st_nlink > 1)
+            if suspect and not _is_right(tree, file):
                 return Health.DAMAGED
             continue
         if status.st_size != file.size or not stat.S_ISREG(status.st_mode) or not _is_right(tree, file):
@@ -72,15 +73,20 @@ def compare(tree: int, manifest: Manifest, *, sealed_ns: int, renew: bool) -> He
     return health
 
 
-def _is_right(tree: int, file: WheelFile) -> bool:
+def digest_of(fd: int) -> str:
+    """The sha256, as RECORD writes it, of an open file from its offset on."""
     digest = hashlib.sha256()
+    while chunk := disk.read(fd, _CHUNK):
+        digest.update(chunk)
+    return record_text(digest.digest())
+
+
+def _is_right(tree: int, file: WheelFile) -> bool:
     fd = disk.open_regular(file.member, dir_fd=tree)
     try:
-        while chunk := disk.read(fd, _CHUNK):
-            digest.update(chunk)
+        return digest_of(fd) == file.digest
     finally:
         disk.close(fd)
-    return record_text(digest.digest()) == file.digest
 
 
 def _renewed(tree: int, file: WheelFile) -> bool:
