@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.crash.kernel_cases import KernelBench
+from tests.crash.real_cases import CASES, MORE, Case
 from tests.support.kernel import Kernel, nursery
 
 COUNTED = "crash verdicts"
@@ -16,6 +18,15 @@ def kernel() -> Iterator[Kernel]:
     """Runs and strikes commands; skips where processes cannot be traced."""
     with nursery() as found:
         yield found
+
+
+@pytest.fixture(scope="session", params=(*CASES, *MORE), ids=lambda case: case.name)
+def kernel_bench(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kernel: Kernel
+) -> KernelBench:
+    """The environment of one case, made once."""
+    case: Case = request.param
+    return KernelBench(str(tmp_path_factory.mktemp(case.name)), case, kernel)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

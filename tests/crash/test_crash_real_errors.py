@@ -47,7 +47,7 @@ def told(done: Completed, *, recovering: bool) -> None:
     assert done.returncode in ((*OUTCOMES, 8) if recovering else OUTCOMES)
     lines = [line for line in done.stderr.splitlines() if not line.startswith(BEFORE)]
     assert lines[0].startswith("error: ")
-    assert lines[0].endswith(("failed. Nothing was changed.", "as before.", "nothing is lost."))
+    assert lines[0].endswith(("failed. Nothing was changed.", "as before.", "nothing is lost.", "takes it back."))
     assert len(lines) > 2
     assert lines[-1].startswith("Try: ")
 

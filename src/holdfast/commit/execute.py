@@ -284,6 +284,6 @@ def _failed(error: OSError, place: str) -> CommitError:
 
 def _words(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename2 or error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}."
+        names = [name for name in (error.filename2, error.filename) if name and not str(name).isdigit()]  # not new/7
+        return f"{names[0]}: {error.strerror}." if names else f"{error.strerror}."
     return f"{type(error).__name__}: {error}"

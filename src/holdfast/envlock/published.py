@@ -125,7 +125,10 @@ def publish(directory: TransactionDirectory, identifier: str) -> bool:
             return True
     if last is None or last.errno in _PASSING:
         return False
-    raise TargetError(f"{directory.parent} may not be written: {last.strerror or last}.") from last
+    why = last.strerror or last
+    raise TargetError(
+        f"{directory.parent} may not be written: {why}.", hint=disk.remedy(last, directory.parent)
+    ) from last
 
 
 def give_back(directory: TransactionDirectory, identifier: str) -> None:
