@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.history.editables import LIMIT
 from tests.scenarios.world import World, told
 from tests.support.archives import record_hash
 from tests.support.environments import verify_record
@@ -220,8 +221,14 @@ MOVES: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize("move", MOVES)
-@pytest.mark.parametrize("who", ["another user", "pip", "uv"])
+PAIRS = [
+    ("another user", "upgraded"),
+    ("another user", "removed"),  # the same wheel by the same installer leaves the same RECORD: nothing has moved
+    *(pytest.param(who, move, marks=pytest.mark.peer) for who in ("pip", "uv") for move in MOVES),
+]
+
+
+@pytest.mark.parametrize(("who", "move"), PAIRS)
 def test_refused_where_somebody_changed_it_since(
     stocked: World, who: str, move: str, request: pytest.FixtureRequest
 ) -> None:
@@ -230,8 +237,6 @@ def test_refused_where_somebody_changed_it_since(
     stocked.install("beta==1.0")
     words, reason = MOVES[move]
     if who == "another user":
-        if move == "reinstalled":
-            pytest.skip("the same wheel by the same installer leaves the same RECORD: nothing has moved")
         by_holdfast(stocked, *words)
     elif who == "pip":
         yes = ["-y"] if words[0] == "uninstall" else ["--index-url", stocked.index.url, "--no-compile"]
@@ -279,8 +284,23 @@ def test_what_others_did_with_other_projects_is_no_obstacle(stocked: World) -> N
     same(before, stocked)
 
 
-def test_an_editable_installation_that_was_replaced_cannot_come_back(stocked: World) -> None:
-    _fake_editable(stocked, "beta")
+def test_undo_brings_an_editable_installation_back(stocked: World) -> None:
+    _as_editable(stocked, "alpha")
+    stocked.install("--no-index", build_wheel(pkg("beta"), os.path.join(stocked.sandbox.root, "built")))
+    old = seen(stocked)
+    stocked.install("alpha==2.0")
+    new = seen(stocked)
+    assert history(stocked)[0]["changes"][0]["before"]["editable"]
+    shutil.rmtree(stocked.sandbox.cache)
+    for state in (old, new, old):
+        stocked.run("undo", env=stocked.from_index())
+        same(state, stocked)
+    (frozen,) = (line for line in stocked.run("freeze").stdout.splitlines() if "alpha" in line)
+    assert frozen == "-e /src/alpha"
+
+
+def test_an_editable_installation_that_is_too_large_to_keep_is_refused(stocked: World) -> None:
+    _as_editable(stocked, "beta", **{"large.py": "x" * (LIMIT + 1)})
     stocked.install("--force-reinstall", "beta==1.0")
     assert history(stocked)[0]["changes"][0]["before"]["editable"]
     told(
@@ -290,16 +310,18 @@ def test_an_editable_installation_that_was_replaced_cannot_come_back(stocked: Wo
     )
 
 
-def _fake_editable(world: World, name: str) -> None:
-    """As pip leaves one: a .pth, and a dist-info that says where it points to."""
+def _as_editable(world: World, name: str, **more: str) -> None:
+    """As pip leaves one: a .pth, scripts, and a dist-info that says where it points to."""
     wheel = WheelSpec(
         name=name,
         version="0.1",
-        files={f"__editable__.{name}.pth": f"/src/{name}\n"},
+        files={f"__editable__.{name}.pth": f"/src/{name}\n", f"__editable___{name}_finder.py": "x = 1\n", **more},
+        console_scripts={f"{name}-tool": f"{name}:main"},
+        data={"scripts/dev": "#!python\n", "data/share/dev": "1"},
     )
     world.install("--no-index", build_wheel(wheel, os.path.join(world.sandbox.root, "built")))
     info = world.path(f"{name}-0.1.dist-info")
-    said = json.dumps({"url": f"file:///src/{name}", "dir_info": {"editable": True}}).encode()
+    said = json.dumps({"url": f"file:///src/{name}", "dir_info": {"editable": True}}, sort_keys=True).encode()
     with open(os.path.join(info, "direct_url.json"), "wb") as file:
         file.write(said)
     record = os.path.join(info, "RECORD")

@@ -14,6 +14,7 @@ from holdfast.errors import HoldfastError, NetworkError, UnsatisfiableError
 from holdfast.events import Notice, Reporter
 from holdfast.fetch.download import find_stored
 from holdfast.fetch.jobs import job_of, read_stored_metadata
+from holdfast.flows.editables import editable_wheel
 from holdfast.flows.world import World
 from holdfast.model.hashes import Hash
 from holdfast.model.history import KnownState
@@ -41,6 +42,8 @@ def former_pin(name: NormalizedName, state: KnownState, world: World, reporter: 
         HoldfastError: As the rooms do.
     """
     wheel = state.wheel
+    if state.files:
+        wheel = editable_wheel(name, state, world)
     if wheel is None and state.direct:
         raise _unobtainable(name, state)
     if wheel is None:
@@ -50,7 +53,9 @@ def former_pin(name: NormalizedName, state: KnownState, world: World, reporter: 
     digest = Hash(algorithm="sha256", digest=wheel.sha256)
     source: DirectWheel | IndexWheel
     if state.direct:
-        source = DirectWheel(direct=DirectUrl(url=wheel.url, hashes=(digest,)), filename=wheel.filename)
+        source = DirectWheel(
+            direct=DirectUrl(url=wheel.url, hashes=(digest,), editable=state.editable), filename=wheel.filename
+        )
     else:
         source = IndexWheel(file=ReleaseFile(filename=wheel.filename, url=wheel.url, hashes=(digest,)))
     try:

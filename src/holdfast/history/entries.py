@@ -22,6 +22,7 @@ from urllib.parse import unquote
 
 from packaging.utils import NormalizedName
 
+from holdfast.history.editables import Files, keep
 from holdfast.history.ledger import append, read_lines
 from holdfast.history.lines import from_line, to_line
 from holdfast.history.places import history_path
@@ -44,6 +45,7 @@ def record(
     *,
     command: str,
     undoes: str = "",
+    kept: Mapping[NormalizedName, Files] | None = None,
 ) -> None:
     """Note one transaction.
 
@@ -54,6 +56,7 @@ def record(
         stored: The wheels that were used.
         command: Subcommand and project names; no credentials.
         undoes: The id of the transaction that was taken back.
+        kept: As `keep_editables` gave it before the commit.
     """
     path = history_path(target)
     if path is None:
@@ -70,12 +73,18 @@ def record(
         environment=target.root,
         command=command,
         undoes=undoes,
-        changes=tuple(_change(action, digests, wheels) for action in actions),
+        changes=tuple(_change(action, digests, wheels, kept or {}) for action in actions),
     )
     try:
         append(path, to_line(transaction))
     except OSError:
         return  # a history is a service, not a condition
+
+
+def keep_editables(actions: Iterable[Action], target: Target) -> Mapping[NormalizedName, Files]:
+    """The files of the editable installations that will leave; asked for before the commit."""
+    leaving = (action.old for action in actions if not isinstance(action, Install))
+    return {old.name: files for old in leaving if old.editable and (files := keep(old, target.scheme))}
 
 
 def read(target: Target) -> tuple[KnownTransaction, ...]:
@@ -109,7 +118,10 @@ def _completed(transaction: KnownTransaction, known: dict[tuple[NormalizedName, 
 
 
 def _change(
-    action: Action, digests: Mapping[NormalizedName, tuple[str, str]], wheels: Mapping[NormalizedName, str]
+    action: Action,
+    digests: Mapping[NormalizedName, tuple[str, str]],
+    wheels: Mapping[NormalizedName, str],
+    kept: Mapping[NormalizedName, Files],
 ) -> KnownChange:
     name = project_of(action)
     before, after = digests.get(name, ("", ""))
@@ -117,9 +129,11 @@ def _change(
         case Install(pin=pin):
             return KnownChange(project=name, before=None, after=_new(pin, after, wheels.get(name)))
         case Replace(pin=pin, old=old) | Reinstall(pin=pin, old=old):
-            return KnownChange(project=name, before=_old(old, before), after=_new(pin, after, wheels.get(name)))
+            return KnownChange(
+                project=name, before=_old(old, before, kept.get(name, ())), after=_new(pin, after, wheels.get(name))
+            )
         case Remove(old=old):
-            return KnownChange(project=name, before=_old(old, before), after=None)
+            return KnownChange(project=name, before=_old(old, before, kept.get(name, ())), after=None)
         case _:
             assert_never(action)
 
@@ -142,7 +156,7 @@ def _new(pin: Pin, digest: str, sha256: str | None) -> KnownState:
     )
 
 
-def _old(old: InstalledDistribution, digest: str) -> KnownState:
+def _old(old: InstalledDistribution, digest: str, files: Files) -> KnownState:
     direct = old.direct_url or {}
     url = as_recorded(str(direct.get("url", "")))
     sha256 = next((each.digest for each in archive_hashes(direct) if each.algorithm == "sha256"), None)
@@ -154,6 +168,7 @@ def _old(old: InstalledDistribution, digest: str) -> KnownState:
         direct=url,
         editable=old.editable,
         wheel=KnownWheel(filename=filename, url=url, sha256=sha256) if sha256 and filename.endswith(".whl") else None,
+        files=files,
     )
 
 

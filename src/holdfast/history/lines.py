@@ -7,6 +7,7 @@ what it should be is no line.
 from __future__ import annotations
 
 import json
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,6 +61,8 @@ def _state_json(state: KnownState | None) -> Json | None:
     found: Json = {"version": str(state.version), "record": state.record, "requested": state.requested}
     if state.direct:
         found |= {"direct": state.direct, "editable": state.editable}
+    if state.files:
+        found["files"] = {path: b2a_base64(content, newline=False).decode() for path, content in state.files}
     if state.wheel is not None:
         found["wheel"] = {"filename": state.wheel.filename, "url": state.wheel.url, "sha256": state.wheel.sha256}
     return found
@@ -96,6 +99,7 @@ def _state(value: Mapping[str, Any] | None) -> KnownState | None:
         direct=_text(value.get("direct", "")),
         editable=value.get("editable") is True,
         wheel=None if wheel is None else _wheel(wheel),
+        files=tuple((path, a2b_base64(_text(content))) for path, content in value.get("files", {}).items()),
     )
 
 

@@ -32,6 +32,7 @@ class KnownState:
         direct: The URL that the user named (PEP 610), without credentials; empty: it came from an index.
         editable: It was an editable installation.
         wheel: None: not known, as of what another installer put there.
+        files: Of an editable installation that left: path in a wheel, content.
     """
 
     version: Version
@@ -40,6 +41,7 @@ class KnownState:
     direct: str = ""
     editable: bool = False
     wheel: KnownWheel | None = None
+    files: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

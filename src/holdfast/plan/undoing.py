@@ -74,7 +74,9 @@ def _difference(change: KnownChange, installed: InstalledState) -> str:
         return f"{name} {left.version} was left by it, and is not there any more"
     if now.version != left.version:
         return f"{name} {left.version} was left by it, and {_described(now)} is there now"
-    if now.record_digest != left.record or any(each.owned and each.name == name for each in installed.duplicates):
+    if any(each.owned and each.name == name for each in installed.duplicates):
+        return f"{name} {left.version} was left by it, and is there twice now"
+    if now.record_digest != left.record:
         return f"{name} {left.version} was left by it, and was installed again since{_installer(now)}"
     return ""
 

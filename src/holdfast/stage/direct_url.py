@@ -12,12 +12,14 @@ from holdfast.model.urls import as_recorded
 
 
 def write_direct_url(direct: DirectUrl, sha256: str) -> bytes:
-    """The bytes of direct_url.json for an archive.
+    """The bytes of direct_url.json for an archive, or for a directory whose editable installation an archive holds.
 
     Args:
         direct: What the user named.
         sha256: Hexadecimal digest of the archive that was installed.
     """
+    if direct.editable:
+        return json.dumps({"dir_info": {"editable": True}, "url": as_recorded(direct.url)}, sort_keys=True).encode()
     hashes = {each.algorithm: each.digest for each in direct.hashes if each.algorithm in each.SECURE}
     hashes["sha256"] = sha256
     data = {
