@@ -109,7 +109,9 @@ def _completed(transaction: KnownTransaction, known: dict[tuple[NormalizedName, 
     for change in transaction.changes:
         before = change.before
         if before is not None and before.wheel is None and before.record:
-            before = replace(before, wheel=known.get((change.project, before.record)))
+            same = change.after and change.after.record == before.record  # repaired, or installed once more
+            wheel = change.after.wheel if change.after and same else known.get((change.project, before.record))
+            before = replace(before, wheel=wheel)
         for state in (before, change.after):
             if state is not None and state.wheel is not None and state.record:
                 known[change.project, state.record] = state.wheel

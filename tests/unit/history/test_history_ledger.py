@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
 from holdfast.disk import calls
 from holdfast.history import ledger
 from holdfast.history.ledger import append, read_lines
+from tests.support.faulty_disk import Fail, FaultyDisk, Kill, Killed, Point, When
 
 
 @pytest.fixture
@@ -118,3 +122,54 @@ def test_two_processes_that_append_and_shorten_at_once_lose_nothing_of_the_end(p
         assert numbers == list(range(300 - len(numbers), 300))
     assert os.stat(path).st_size <= 4000
     assert os.listdir(os.path.dirname(path)) == [os.path.basename(path)]
+
+
+def filled(path: str) -> list[bytes]:
+    """A file that the next line makes too long."""
+    shutil.rmtree(os.path.dirname(path), ignore_errors=True)
+    lines = [b"%02d" % n + b"." * 18 for n in range(10)]
+    for line in lines:
+        append(path, line)
+    return lines
+
+
+@pytest.mark.parametrize("short", [True, False], ids=["grows", "is-shortened"])
+@pytest.mark.parametrize("when", list(When))
+def test_killed_at_every_disk_call_it_keeps_whole_lines_and_goes_on(
+    path: str, when: When, monkeypatch: pytest.MonkeyPatch, *, short: bool
+) -> None:
+    monkeypatch.setattr(ledger, "LIMIT", 1000 if short else 225)
+    before = filled(path)
+    with FaultyDisk() as disk:
+        append(path, b"last")
+    assert ("rename" in {call.name for call in disk.made}) is not short
+    for n in range(len(disk.made)):
+        before = filled(path)
+        with suppress(Killed), FaultyDisk(Point(n=n, when=when), Kill()) as dying:
+            append(path, b"last")
+        assert dying.fired or disk.made[n].name == "mkdir"  # of what is there already, there is no "after"
+        append(path, b"next")
+        lines = list(read_lines(path))
+        assert lines[-1] == b"next"
+        whole = [line for line in lines if line in {*before, b"last", b"next"}]
+        assert len(lines) - len(whole) <= 1  # one that was cut off
+        assert whole[:-1] in ([*before, b"last"][-(len(whole) - 1) :], before[-(len(whole) - 1) :])
+        assert len(whole) >= 5
+        assert set(os.listdir(os.path.dirname(path))) <= {"env.jsonl", "env.jsonl.new"}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES], ids=errno.errorcode.get)
+def test_an_error_at_every_disk_call_loses_no_earlier_line(
+    path: str, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LIMIT", 225)
+    before = filled(path)
+    with FaultyDisk() as disk:
+        append(path, b"last")
+    for n in range(len(disk.made)):
+        before = filled(path)
+        with FaultyDisk(Point(n=n), Fail(number=number)), pytest.raises(OSError, match=os.strerror(number)):
+            append(path, b"last")
+        lines = list(read_lines(path))
+        assert lines[-1] in {b"last", before[-1]}
+        assert len(lines) >= 5
