@@ -457,3 +457,29 @@ def test_the_history_is_the_users_alone_and_not_in_the_environment(stocked: Worl
         file.write(b'{"format": 1, "torn')
     stocked.run("uninstall", "beta")
     assert [entry["command"] for entry in history(stocked)] == ["uninstall beta", "install beta"]
+
+
+def test_two_commands_that_end_at_once_are_both_in_the_history(stocked: World) -> None:
+    names = ("beta", "gamma")
+    stocked.sandbox.venv  # noqa: B018 - made when it is looked at
+    running = [stocked.sandbox.start("install", "--no-deps", name, env=stocked.from_index()) for name in names]
+    assert [(process.communicate(timeout=120), process.returncode)[1] for process in running] == [0, 0]
+    assert {entry["command"] for entry in history(stocked)} == {"install beta", "install gamma"}
+
+
+def test_a_directory_as_target_has_a_history_of_its_own(stocked: World) -> None:
+    where = ("--target", os.path.join(stocked.sandbox.root, "place"))
+    stocked.install("beta==1.0", *where)
+    stocked.install("beta==2.0", *where, "-U")
+    assert history(stocked) == []
+    assert len(stocked.run("history", *where, "--json").json["transactions"]) == 2
+    stocked.run("undo", *where, "--no-index")
+    assert os.path.isdir(os.path.join(where[1], "beta-1.0.dist-info"))
+
+
+def test_reinstalling_tells_which_wheel_it_was(stocked: World) -> None:
+    """As after a repair: the RECORD is the same before and after, so the wheel is, too."""
+    by_holdfast(stocked, "install", "beta==1.0")
+    stocked.install("--force-reinstall", "beta==1.0")
+    (change,) = history(stocked)[0]["changes"]
+    assert change["before"] == change["after"]
