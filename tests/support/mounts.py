@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
@@ -31,6 +32,74 @@ def small_tmpfs(path: str, *, size: int = 1 << 20, inodes: int = 1000) -> Iterat
         yield path
     finally:
         subprocess.run(["umount", "-l", path], check=True)
+
+
+MAKE: dict[str, tuple[int, tuple[str, ...]]] = {
+    "ext4": (8 << 20, ("mkfs.ext4", "-q", "-F", "-m", "0", "-N", "256")),
+    "xfs": (300 << 20, ("mkfs.xfs", "-q", "-i", "maxpct=1")),
+    "btrfs": (110 << 20, ("mkfs.btrfs", "-q", "-m", "single")),
+}
+"""Block file systems with few inodes (btrfs counts none): the smallest that their tools make, and how."""
+
+
+@contextmanager
+def small_filesystem(kind: str, path: str) -> Iterator[str]:
+    """Mount a small file system for a block, in a new directory; skips the test where the machine refuses that.
+
+    Args:
+        kind: ``tmpfs``, or a key of `MAKE`: in a sparse file beside the directory.
+        path: Of the directory.
+    """
+    if kind == "tmpfs":
+        with small_tmpfs(path, size=2 << 20, inodes=400) as made:
+            yield made
+        return
+    size, command = MAKE[kind]
+    if os.geteuid() != 0 or shutil.which(command[0], path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
+        pytest.skip(f"only root, with {command[0]}, makes a small {kind}")
+    image = f"{path}.img"
+    with open(image, "wb") as file:
+        file.truncate(size)
+    os.mkdir(path)
+    words = (shutil.which(command[0], path=f"{os.environ['PATH']}:/usr/sbin:/sbin") or command[0], *command[1:], image)
+    subprocess.run(words, check=True, capture_output=True, timeout=60)
+    done = subprocess.run(["mount", "-o", "loop", image, path], capture_output=True, text=True, check=False, timeout=60)
+    if done.returncode != 0:
+        pytest.skip(f"no {kind} can be mounted: {done.stderr.strip()}")
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "-l", path], check=True)
+        os.unlink(image)
+
+
+def fill_up(directory: str, unit: str, *, spare: int = 0) -> None:
+    """Take all but what is spared of a file system: ``bytes``, or ``inodes`` (which not every one counts)."""
+    os.mkdir(directory)
+    if unit == "inodes":
+        for number in range(os.statvfs(directory).f_favail + 1 - spare):
+            try:
+                os.close(os.open(f"{directory}/{number}", os.O_CREAT | os.O_WRONLY))
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                return
+        return
+    fd = os.open(f"{directory}/filler", os.O_CREAT | os.O_WRONLY)
+    try:
+        end, step = 0, 1 << 26
+        while step >= 1024:
+            try:
+                os.posix_fallocate(fd, end, step)
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+                step //= 2
+            else:
+                end += step
+        os.ftruncate(fd, max(0, end - spare))
+    finally:
+        os.close(fd)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,11 @@
-"""What a person can do about an error of the operating system: one thing to type. Pure."""
+"""What a person can do about an error of the operating system: one thing to type."""
 
 from __future__ import annotations
 
 import errno
+
+from holdfast.disk.mounts import room
+from holdfast.disk.reading import nearest_directory
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -21,9 +24,17 @@ def remedy(error: OSError, place: str) -> str:
         place: The directory that was to change.
     """
     if is_full(error):
-        return f"Make room there, then repeat the command: df -h {place}"
+        return f"Make room there, then repeat the command: df {'-i' if _lacks_inodes(place) else '-h'} {place}"
     if error.errno in _REFUSED:
         return f"Look at its owner and rights, and at how it is mounted: ls -ld {place}"
     if error.errno == errno.EIO:
         return "Look what the system says of that disk (dmesg), then repeat the command."
     return "Repeat the command."
+
+
+def _lacks_inodes(place: str) -> bool:
+    """Whether it is not bytes that a full file system lacks."""
+    try:
+        return room(nearest_directory(place)).inodes == 0
+    except OSError:
+        return False
