@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from holdfast.commit.clashes import Settled, Settlement
 from holdfast.commit.layout import Move, lay_out
 from holdfast.commit.order import in_order
-from holdfast.commit.paths import Names, is_bytecode
+from holdfast.commit.paths import Names, is_bytecode, is_inside
 from holdfast.commit.questions import leaving, order_of, questions, staying
 from holdfast.model.changes import (
     ChangeSet,
@@ -193,8 +193,20 @@ def _expected_missing(
     """
     names = Names(survey)
     looked = {directory for move in moves for directory in move.looked}
+    missing = {}
     for path in settled.going:
         directory, _, name = path.rpartition("/")
         known = directory in looked or path in settled.coming or is_bytecode(directory, name)
         if not known and names.kind(path) is None:
-            yield ExpectAbsent(place=place_of(scheme, path))
+            missing[_topmost_missing(path, survey)] = path
+    for above, path in missing.items():
+        if names.kind(above) is None:
+            yield ExpectAbsent(place=place_of(scheme, above if is_inside(scheme, above) else path))
+
+
+def _topmost_missing(path: str, survey: Survey) -> str:
+    """The path, or the first of its parents that is not there."""
+    parent = path.rpartition("/")[0]
+    while parent and parent not in survey.directories:
+        path, parent = parent, parent.rpartition("/")[0]
+    return path
