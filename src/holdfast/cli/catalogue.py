@@ -7,6 +7,7 @@ COMMANDS = {
     "freeze": "what is installed, as requirements",
     "show": "details of installed packages",
     "check": "verify requirements, and files with --files",
+    "repair": "restore damaged and missing files, and broken dist-infos",
     "venv": "create a virtual environment",
     "recover": "finish or undo an interrupted transaction",
     "history": "what was changed when, by whom, by which command",

@@ -2,6 +2,7 @@
 
 Design section 4: "Old's dist-info in place or in ``old/``, new's in ``new/`` or in place (by RECORD digest), no other
 dist-info of that project: ours." Anything else: somebody changed it since, and nothing is restored.
+An old dist-info without RECORD (what `repair` takes away) is in neither; it is ours while no other one is there.
 
 **Guarantees**: only reads; every file is opened without following symlinks and without waiting. What is read is bounded
 in all, since journal and RECORDs may be forged: what is beyond counts as not ours.
@@ -85,6 +86,8 @@ class Evidence:
             if info is None:
                 continue
             place, digest = info
+            if not digest:
+                continue  # it never had a RECORD: only another one in its place would tell that somebody came
             content = self._record(place, digest, kinds)
             if content is None:
                 found = False

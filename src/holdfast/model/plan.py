@@ -48,7 +48,7 @@ class InstallPlan:
     """All actions of one transaction, in commit order; ``kept`` pins need nothing.
 
     Attributes:
-        duplicates: Further dist-infos of projects in ``actions`` that leave with them.
+        duplicates: Further dist-infos of projects in ``actions`` that leave with them; in a repair also what pip left.
     """
 
     actions: tuple[Action, ...]

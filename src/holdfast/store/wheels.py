@@ -54,6 +54,7 @@ class WheelStore:
         self._mutex = threading.Lock()
         self._said = False
         self._swept = False
+        self._distrusted: set[str] = set()
 
     @classmethod
     def open(cls, cache_dir: str | None, fallback_dir: str, reporter: Reporter = SILENT) -> WheelStore:
@@ -126,6 +127,10 @@ class WheelStore:
                 with contextlib.suppress(OSError):  # it costs the next one a look into the files
                     disk.utime(os.path.join(os.path.dirname(each.tree), keys.MANIFEST))
 
+    def distrust(self, entry: str) -> None:
+        """Use an entry no more: it was found damaged, however it looks, and cannot be removed."""
+        self._distrusted.add(entry)
+
     def writable_root(self) -> str:
         """The directory in which entries are made now: the cache, or the fallback directory."""
         return self.cache if self.cache is not None and self._access.add else self._fallback
@@ -165,7 +170,7 @@ class WheelStore:
 
     def _load(self, entry: str, sha256: str, access: Access) -> StoredWheel | None:
         judged = sweep.identity(entry)
-        if judged is None:
+        if judged is None or entry in self._distrusted:
             return None
         try:
             check_way(entry, os.path.dirname(os.path.dirname(os.path.dirname(entry))), access.trusted)

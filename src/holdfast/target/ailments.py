@@ -139,7 +139,8 @@ def _leftovers(library: str, known: set[str]) -> Iterator[Ailment]:
         if not pips or os.path.islink(path) or not os.path.isdir(path):
             yield Ailment(kind=AilmentKind.UNKNOWN, path=path)
             continue
-        stashed = stashes.get(name)
+        stashed, files = stashes.get(name), all_files(library, name)
+        whole = stashed is not None and stashed.record is not None
         yield Ailment(
             kind=AilmentKind.LEFTOVER,
             path=path,
@@ -147,10 +148,10 @@ def _leftovers(library: str, known: set[str]) -> Iterator[Ailment]:
                 metadata=Metadata(name=_project(name), display_name=name, version=Version("0")),
                 location=library,
                 info_name=name,
-                record=all_files(library, name),
+                record=files,
                 record_digest=_record_digest(path),
             ),
-            stashed=stashed if stashed and stashed.record is not None else None,
+            stashed=replace(stashed, record=(*(stashed.record or ()), *files)) if stashed and whole else None,
         )
 
 

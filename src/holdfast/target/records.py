@@ -20,6 +20,7 @@ from packaging.utils import NormalizedName
 
 from holdfast.errors import IntegrityError
 from holdfast.model.installed import InstalledDistribution, InstalledState, RecordEntry
+from holdfast.model.metadata import METADATA_LIMIT
 from holdfast.target.infos import read_limited
 
 _COLUMNS = 3
@@ -78,6 +79,15 @@ def read_record(distribution: InstalledDistribution) -> tuple[tuple[RecordEntry,
             hint="Look at what is installed: holdfast check --files",
         ) from error
     return entries, hashlib.sha256(data).hexdigest()
+
+
+def metadata_digest(distribution: InstalledDistribution) -> str:
+    """The sha256 hex of METADATA, which tells the wheel that it came from; empty if it cannot be read."""
+    try:
+        data = read_limited(os.path.join(distribution.location, distribution.info_name, "METADATA"), METADATA_LIMIT)
+    except OSError:
+        return ""
+    return hashlib.sha256(data).hexdigest()
 
 
 def _entry(row: list[str]) -> RecordEntry:
