@@ -73,6 +73,12 @@ class ResolutionConflict(UnsatisfiableError):  # noqa: N818 - named by what happ
         self.derivation = derivation
 
 
+class BrokenReleases(ResolutionConflict):
+    """What would do has metadata that is not what it should be (exit 5)."""
+
+    exit_code = 5
+
+
 class UsageError(HoldfastError):
     """The command line, a requirements file or a setting is wrong (exit 2)."""
 
@@ -117,6 +123,10 @@ class VanishedError(IntegrityError):
             f"{path} vanished from the store while it was used (was the cache cleaned?).",
             hint="The same command again.",
         )
+
+
+class UnusableMetadataError(IntegrityError):
+    """The metadata of one release cannot be used: another release may do (exit 5 where none does)."""
 
 
 class LockUnavailableError(HoldfastError):

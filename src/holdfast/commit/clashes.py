@@ -19,12 +19,11 @@ from dataclasses import dataclass, field
 from packaging.utils import NormalizedName
 
 from holdfast.commit.namespaces import only_extends_path
-from holdfast.commit.paths import Names, is_bytecode, is_inside, placed, recorded
+from holdfast.commit.paths import Names, is_bytecode, is_inside, is_of_interpreter, placed, recorded, source_of
 from holdfast.errors import HarmError
 from holdfast.model.changes import EntryKind, Survey
 from holdfast.model.composed import ComposedDistribution, FromStore, Generated, PlacedFile
 from holdfast.model.installed import InstalledDistribution
-from holdfast.model.interpreters import names_an_interpreter
 from holdfast.model.request import InstallPolicy
 from holdfast.model.target import Target
 
@@ -120,13 +119,14 @@ class Settlement:
         for distribution in composed:
             for file in distribution.files:
                 self._bring(distribution.name, file)
+            self._refuse_bytecode(distribution)
         self._refuse()
         return self._settled
 
     def _let_go(self) -> None:
         outside: dict[NormalizedName, list[str]] = {}
         for path, owned in self._leave.items():
-            if not self._inside(path) or self._protected(path):
+            if not self._inside(path) or is_of_interpreter(self._target, path):
                 outside.setdefault(owned.names[0], []).append(path)
             elif path not in self._stay:
                 self._settled.going[path] = owned.names
@@ -143,13 +143,6 @@ class Settlement:
             self._within[parent] = is_inside(self._target.scheme, path)
         return self._within[parent]
 
-    def _protected(self, path: str) -> bool:
-        """The interpreter and what makes the environment one belong to no distribution, whatever a RECORD says."""
-        parent, _, name = path.rpartition("/")
-        if path in {self._target.interpreter.executable, f"{self._target.scheme.data}/pyvenv.cfg"}:
-            return True
-        return parent == self._target.scheme.scripts and names_an_interpreter(name)
-
     def _bring(self, name: NormalizedName, file: PlacedFile) -> None:
         path = self._names.real(placed(self._target.scheme, file))
         if not self._inside(path):
@@ -157,7 +150,7 @@ class Settlement:
                 f"{name} would write through a symlink to {path!r}, outside of the environment.",
                 hint="Replace the symlink by a directory, or leave the project out.",
             )
-        if self._protected(path):
+        if is_of_interpreter(self._target, path):
             raise HarmError(f"{name} brings {path!r}, which would shadow the environment's interpreter.")
         if path in self._settled.coming:
             self._meet(name, file, path)
@@ -165,6 +158,16 @@ class Settlement:
             self._meet_kept(name, file, path)
         else:
             self._arrive(name, file, path)
+
+    def _refuse_bytecode(self, distribution: ComposedDistribution) -> None:
+        """Python would run bytecode from a wheel in place of somebody else's source (ours has no digest)."""
+        for file in distribution.files:
+            if not (file.digest and file.path.endswith(".pyc")):
+                continue
+            path = self._names.real(placed(self._target.scheme, file))
+            owned = self._stay.get(source_of(path))
+            if owned is not None and path not in self._stay and not self._allowed(distribution.name, *owned.names):
+                self._clash(path, owned.names[0], distribution.name)
 
     def _arrive(self, name: NormalizedName, file: PlacedFile, path: str) -> None:
         incoming = Incoming(file=file, owners=(name,))

@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from holdfast.model.changes import EntryKind, Survey
 from holdfast.model.composed import PlacedFile
 from holdfast.model.installed import InstalledDistribution, RecordEntry
+from holdfast.model.interpreters import names_an_interpreter
 from holdfast.model.places import place_of
-from holdfast.model.target import Scheme
+from holdfast.model.target import Scheme, Target
 
 _INFO_FILES = ("RECORD", "INSTALLER", "REQUESTED", "METADATA", "WHEEL", "direct_url.json", "RECORD.jws", "RECORD.p7s")
 """What the standard puts into a dist-info: of the distribution even where its RECORD forgot to list it."""
@@ -22,6 +23,12 @@ _INFO_FILES = ("RECORD", "INSTALLER", "REQUESTED", "METADATA", "WHEEL", "direct_
 
 _BYTECODE = re.compile(r".*\.pyc(\.\d+)?")
 """Cached bytecode, and the name under which the import system writes it before its rename."""
+
+
+def source_of(bytecode: str) -> str:
+    """The source whose cached bytecode a path is, or would be."""
+    cached, _, name = bytecode.rpartition("/")
+    return f"{cached.rpartition('/')[0]}/{name.partition('.')[0]}.py"
 
 
 def is_bytecode(directory: str, name: str) -> bool:
@@ -53,6 +60,20 @@ def is_inside(scheme: Scheme, path: str) -> bool:
         return bool(place_of(scheme, path).path)
     except ValueError:
         return False
+
+
+def is_of_interpreter(target: Target, path: str) -> bool:
+    """Whether a real path is the interpreter's, which belongs to no distribution, whatever a RECORD says.
+
+    That is the program, what makes the environment one, and the standard library.
+    """
+    parent, _, name = path.rpartition("/")
+    if path in {target.interpreter.executable, f"{target.scheme.data}/pyvenv.cfg"}:
+        return True
+    if path.startswith(f"{target.interpreter.stdlib}/"):
+        libraries = (target.scheme.purelib, target.scheme.platlib, *target.interpreter.site_packages)
+        return not any(path.startswith(f"{each}/") for each in libraries)
+    return parent == target.scheme.scripts and names_an_interpreter(name)
 
 
 class Names:

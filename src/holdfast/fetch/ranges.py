@@ -13,7 +13,7 @@ from __future__ import annotations
 import io
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from holdfast.fetch.addresses import parse_address
 from holdfast.fetch.exchange import BrokenError
@@ -28,6 +28,10 @@ SMALL = 512 * 1024
 _HANDLED = HANDLED | {400, 405, 416, 501}
 _PARTIAL = 206
 _WHOLE = 200
+_BOUNDED = (0, 8)
+"""Stored, deflated: the others of `zipfile` inflate without bound whatever is asked for."""
+_LIST_LIMIT = 32 << 20
+"""Most bytes of one part: more than the list of any wheel has."""
 _INFO_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 
 
@@ -81,6 +85,8 @@ def metadata_member(file: io.BufferedIOBase) -> bytes | None:
                 name for name in archive.namelist() if name.endswith("/METADATA") and _INFO_METADATA.fullmatch(name)
             ]
             if len(names) != 1:
+                return None
+            if archive.getinfo(names[0]).compress_type not in _BOUNDED:
                 return None
             with archive.open(names[0]) as member:
                 data = member.read(METADATA_LIMIT + 1)
@@ -138,6 +144,8 @@ class _RemoteFile(io.BufferedIOBase):
     def _missing(self, start: int, end: int) -> bytes:
         """Fetch what is read, and a little around it: a member follows its header, a directory its last members."""
         known = next((offset for offset, part in self._parts if start < offset <= end <= offset + len(part)), None)
+        if end - start > _LIST_LIMIT:
+            raise NoRangesError
         first = start if known is None else max(0, start - TAIL)
         last = min(self._size, max(end, start + TAIL)) if known is None else known
         size, offset, data = self._fetch(f"bytes={first}-{last - 1}", (first, last))
@@ -165,7 +173,7 @@ class _RemoteFile(io.BufferedIOBase):
                 if answer.status != _PARTIAL and not small:
                     raise NoRangesError(for_good=answer.status != 416)  # noqa: PLR2004 - the status says it
                 try:
-                    data = b"".join(answer.chunks())
+                    data = b"".join(_at_most(SMALL if small else _asked(bounds), answer.chunks()))
                 except BrokenError as error:
                     self._attempts.again(answer.url, error.failure.error, error.failure.reason)
                     continue
@@ -173,6 +181,18 @@ class _RemoteFile(io.BufferedIOBase):
                 if small:
                     return len(data), 0, data
                 return _checked(answer.headers.get("content-range", ""), data, bounds)
+
+
+def _asked(bounds: tuple[int, int] | None) -> int:
+    return TAIL if bounds is None else bounds[1] - bounds[0]
+
+
+def _at_most(limit: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        limit -= len(chunk)
+        if limit < 0:
+            raise NoRangesError(for_good=True)
+        yield chunk
 
 
 def _checked(said: str, data: bytes, bounds: tuple[int, int] | None) -> tuple[int, int, bytes]:

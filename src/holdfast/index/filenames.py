@@ -10,7 +10,7 @@ from functools import lru_cache
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from holdfast.model.filenames import SDIST_SUFFIXES
+from holdfast.model.filenames import SDIST_SUFFIXES, is_filename
 
 WHEEL = ".whl"
 OTHERS = (".egg", ".exe", ".msi", ".rpm", ".deb", ".dmg", ".dumb")
@@ -21,7 +21,7 @@ _KNOWN = (WHEEL, *SDIST_SUFFIXES, *OTHERS)
 
 def is_distribution(filename: str) -> bool:
     """Whether a file name is one that an index page lists."""
-    return filename.endswith(_KNOWN)
+    return filename.endswith(_KNOWN) and is_filename(filename)
 
 
 def is_reachable(url: str, page_url: str) -> bool:

@@ -15,7 +15,7 @@ from hashlib import new as new_hash
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from holdfast.errors import IntegrityError, NetworkError, UnsatisfiableError
+from holdfast.errors import IntegrityError, NetworkError, UnsatisfiableError, UnusableMetadataError
 from holdfast.events import Detail, Reporter
 from holdfast.fetch.http import ABSENT, Client
 from holdfast.fetch.jobs import read_stored_metadata
@@ -68,7 +68,8 @@ class MetadataReader:
             NeedsWholeError: ``ahead``, and no wheel was downloaded yet by the asking thread.
             NetworkError: The wheel is not there, or its server fails.
             IntegrityError: The sidecar has not its promised hash, or the wheel is none.
-            UnsatisfiableError: The metadata cannot be used.
+            UnusableMetadataError: The metadata is none, or that of another distribution.
+            UnsatisfiableError: There is no such wheel.
         """
         filename, url = place_of(wheel)
         key = None if url.startswith("file:") else cache_key(wheel)
@@ -90,7 +91,10 @@ class MetadataReader:
 
     def _obtain(self, wheel: IndexWheel | DirectWheel, filename: str, url: str, *, ahead: bool) -> Metadata:
         if url.startswith("file:"):
-            return _parse(_local(filename, path_of(url)), filename, url)
+            data = _local(path_of(url))
+            if data is None:  # the store says what is wrong with it
+                return read_stored_metadata(self._whole(wheel))
+            return _parse(data, filename, url)
         if isinstance(wheel, IndexWheel) and wheel.file.sidecar is not None:
             data = self._sidecar(url, wheel.file.sidecar)
             if data is not None:
@@ -152,36 +156,33 @@ def check_identity(filename: str, metadata: Metadata) -> None:
     """Name and version must be those of the file's name.
 
     Raises:
-        UnsatisfiableError: They are not.
+        UnusableMetadataError: They are not.
     """
     try:
         name, version, *_ = parse_wheel_filename(filename)
     except InvalidWheelFilename as error:
         raise UnsatisfiableError(f"{filename} is not a wheel's name.") from error
     if (metadata.name, metadata.version) != (name, version):
-        raise UnsatisfiableError(
+        raise UnusableMetadataError(
             f"{filename} holds the metadata of {metadata.name} {metadata.version}.",
             hint="Tell its authors or whoever runs the index; another release may do.",
         )
 
 
-def _local(filename: str, path: str) -> bytes:
+def _local(path: str) -> bytes | None:
     try:
         with open(path, "rb") as file:
-            data = metadata_member(file)
+            return metadata_member(file)
     except FileNotFoundError as error:
         raise UnsatisfiableError(f"There is no wheel {path}.") from error
     except OSError as error:
         raise UnsatisfiableError(f"{path} cannot be read: {error.strerror}.") from error
-    if data is None:
-        raise IntegrityError(f"{filename} is not a valid wheel: no METADATA can be read from it.")
-    return data
 
 
 def _parse(data: bytes, filename: str, url: str) -> Metadata:
     try:
         return parse_metadata(data)
     except ValueError as error:
-        raise UnsatisfiableError(
+        raise UnusableMetadataError(
             f"The metadata of {filename} ({printable_url(url)}) cannot be used: {error}."
         ) from error

@@ -33,6 +33,10 @@ JSON = "application/vnd.pypi.simple.v1+json"
 ACCEPT = f"{JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 _UNCHANGED = 304
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]+)")
+_OF_PAGES = re.compile(
+    r"utf-?(?:8|16|16[bl]e)|(?:us-)?ascii|latin-?1|(?:iso-?8859|windows|cp)[-_]?[0-9-]+", re.IGNORECASE
+)
+"""Character sets. Python knows other codecs by name as well: some raise whatever they are given, some take for ever."""
 _HIGHER = re.compile(r"application/vnd\.pypi\.simple\.v(\d+)\+")
 
 
@@ -184,8 +188,9 @@ def parse_page(reply: Reply, *, origin: str) -> Page:
 def text_of(reply: Reply) -> str:
     """The body as text, in the charset that the reply names."""
     match = _CHARSET.search(reply.headers.get("content-type", ""))
+    charset = match[1] if match and _OF_PAGES.fullmatch(match[1]) else "utf-8"
     try:
-        return reply.body.decode(match[1] if match else "utf-8", "replace")
+        return reply.body.decode(charset, "replace")
     except LookupError:
         return reply.body.decode("utf-8", "replace")
 

@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 from holdfast.errors import IntegrityError
 from holdfast.index.filenames import is_reachable
 from holdfast.index.page import Page, is_supported, status_of
+from holdfast.model.filenames import is_filename
 from holdfast.model.hashes import Hash
 from holdfast.model.release import ReleaseFile
 
@@ -47,7 +48,7 @@ def parse_json(data: bytes, *, url: str, origin: str) -> Page:
     word = status.get("status") if isinstance(status, dict) else status
     found = [_file(entry, f"files[{number}]", url, origin) for number, entry in enumerate(files)]
     return Page(
-        files=tuple(file for file in found if is_reachable(file.url, url)),
+        files=tuple(file for file in found if is_filename(file.filename) and is_reachable(file.url, url)),
         status=status_of(word if isinstance(word, str) else ""),
     )
 

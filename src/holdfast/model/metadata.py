@@ -9,11 +9,13 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from holdfast.model.requirement import Requirement, parse_requirement
+from holdfast.model.requirement import Requirement, has_endless_number, parse_requirement
 
 SUPPORTED_MAJOR = 2
 METADATA_LIMIT = 16 * 1024 * 1024
 """Bytes of a METADATA file that are read; a longer one is refused."""
+HEAD_LIMIT = 2 * 1024 * 1024
+"""Bytes of its fields, the description below them left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,8 @@ def parse_metadata(data: bytes) -> Metadata:
         the field.
     """
     head = data.split(b"\n\n", 1)[0].split(b"\r\n\r\n", 1)[0] + b"\n\n"
+    if len(head) > HEAD_LIMIT:
+        raise ValueError(f"the fields of METADATA have {len(head)} bytes, more than the {HEAD_LIMIT} that make sense")
     try:
         head.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -68,6 +72,8 @@ def parse_metadata(data: bytes) -> Metadata:
         specifier = SpecifierSet(requires_python) if requires_python else None
     except InvalidSpecifier as error:
         raise ValueError(f"Requires-Python: {error}") from error
+    if requires_python and has_endless_number(requires_python):
+        raise ValueError("Requires-Python: a number without end")
     texts = {key: value for key, value in raw.items() if isinstance(value, str)}
     return Metadata(
         name=canonicalize_name(name),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -13,6 +14,13 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from holdfast.model.hashes import Hash
 from holdfast.model.urls import without_credentials
+
+LONGEST = 64 * 1024
+"""Characters of a requirement."""
+LONGEST_NUMBER = 1000
+"""Digits of a number in one; Python itself refuses 4,300, but only when it comes to compare versions."""
+
+_ENDLESS = re.compile(rf"[0-9]{{{LONGEST_NUMBER}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +72,16 @@ def parse_requirement(text: str) -> Requirement:
     Raises:
         ValueError: The text does not follow PEP 508; the message points at the fault.
     """
+    if len(text) > LONGEST:
+        raise ValueError(f"a requirement of {len(text)} characters, more than the {LONGEST} that make sense")
+    if len(text) > LONGEST_NUMBER and has_endless_number(text):
+        raise ValueError(f"a number of more than {LONGEST_NUMBER} digits")
     try:
         parsed = _Parsed(text)
     except InvalidRequirement as error:
         raise ValueError(str(error)) from error
+    except RecursionError:
+        raise ValueError("its marker has too many parentheses") from None
     return Requirement(
         name=canonicalize_name(parsed.name),
         extras=frozenset(canonicalize_name(extra) for extra in parsed.extras),
@@ -76,6 +90,11 @@ def parse_requirement(text: str) -> Requirement:
         marker=parsed.marker,
         text=text.strip(),
     )
+
+
+def has_endless_number(text: str) -> bool:
+    """Whether a number in a version is too long for an integer."""
+    return _ENDLESS.search(text) is not None
 
 
 def parse_direct_url(url: str) -> DirectUrl:

@@ -7,7 +7,7 @@ from itertools import combinations, product
 
 from packaging.utils import NormalizedName
 
-from holdfast.errors import ResolutionConflict
+from holdfast.errors import BrokenReleases, ResolutionConflict
 from holdfast.resolve.catalogue import Catalogue
 from holdfast.resolve.derivation import Narrator
 from holdfast.resolve.incompatibility import ABSENT, Asked, Depends, Incompatibility, Unusable, leaves
@@ -122,7 +122,8 @@ class _Explanation:
 
     def _unusable(self, items: Sequence[Incompatibility]) -> ResolutionConflict:
         sentences = [self._narrator.leaf(item) for item in reversed(items)]
-        return ResolutionConflict(
+        broken = any(isinstance(item.cause, Unusable) and item.cause.broken for item in items)
+        return (BrokenReleases if broken else ResolutionConflict)(
             f"{sentences[0]}.",
             details=(*sentences[1:_SHOWN], *self._why(items[0])),
             reason=Unavailability.UNUSABLE,

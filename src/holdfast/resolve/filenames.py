@@ -8,7 +8,7 @@ from itertools import product
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from holdfast.model.filenames import SDIST_SUFFIXES
+from holdfast.model.filenames import LONGEST, SDIST_SUFFIXES, is_filename
 
 BuildTag = tuple[int, str]
 NO_BUILD: BuildTag = (-1, "")
@@ -36,7 +36,7 @@ class WheelName:
 
 def split_wheel_name(filename: str) -> WheelName | None:
     """Take a wheel's file name apart; None when it is none. Fast: an index page has thousands."""
-    if not filename.endswith(".whl"):
+    if not filename.endswith(".whl") or not is_filename(filename):
         return None
     parts = filename[:-4].rsplit("-", 3)
     if len(parts) != _SPLIT:
@@ -88,6 +88,8 @@ class TagRanks:
 
         This is the first question about each of the thousands of files of a page, and for most the last.
         """
+        if len(filename) > LONGEST:
+            return None  # its tags could be multiplied for hours
         parts = filename[:-4].rsplit("-", 3)
         return self.rank((parts[1], parts[2], parts[3])) if len(parts) == _SPLIT else None
 

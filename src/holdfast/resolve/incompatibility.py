@@ -67,10 +67,11 @@ class Depends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unusable:
-    """A release turned out to be unusable when its metadata was read."""
+    """A release turned out to be unusable when its metadata was read; ``broken``: by the fault of its bytes."""
 
     name: NormalizedName
     reason: str
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from packaging.utils import NormalizedName
 
-from holdfast.errors import UnsatisfiableError
+from holdfast.errors import UnsatisfiableError, UnusableMetadataError
 from holdfast.events import ProjectConsidered, Reporter, Warned
 from holdfast.model.metadata import Metadata
 from holdfast.model.requirement import Requirement
@@ -16,11 +16,17 @@ from holdfast.resolve.source import PackageSource
 
 
 class UnusableError(Exception):
-    """A candidate cannot be used; the reason ends a sentence that begins with its name. Never leaves the room."""
+    """A candidate cannot be used; never leaves the room.
 
-    def __init__(self, reason: str) -> None:
+    Args:
+        reason: Ends a sentence that begins with the candidate's name.
+        broken: Its bytes are to blame: they are not what they should be.
+    """
+
+    def __init__(self, reason: str, *, broken: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.broken = broken
 
 
 class Requires:
@@ -62,10 +68,11 @@ class Requires:
         try:
             metadata = self._source.metadata(candidate.source)
             self._check(name, candidate, metadata)
-        except UnsatisfiableError as error:
-            return self._skip(name, candidate, f"cannot be used: {error.cause.rstrip('.')}")
+        except (UnsatisfiableError, UnusableMetadataError) as error:
+            broken = isinstance(error, UnusableMetadataError)
+            return self._skip(name, candidate, f"cannot be used: {error.cause.rstrip('.')}", broken=broken)
         except ValueError as error:
-            return self._skip(name, candidate, f"has invalid metadata: {error}")
+            return self._skip(name, candidate, f"has invalid metadata: {error}", broken=True)
         if not self._python.admits(metadata.requires_python):
             return UnusableError(f"requires Python {metadata.requires_python}")
         return metadata
@@ -78,9 +85,9 @@ class Requires:
         for requirement in metadata.requires:
             self._environment.holds(requirement.marker)
 
-    def _skip(self, name: NormalizedName, candidate: Candidate, reason: str) -> UnusableError:
+    def _skip(self, name: NormalizedName, candidate: Candidate, reason: str, *, broken: bool) -> UnusableError:
         self._reporter.emit(Warned(text=f"Skipped {name} {candidate.version}: it {reason}"))
-        return UnusableError(reason)
+        return UnusableError(reason, broken=broken)
 
     def active(self, metadata: Metadata, extra: NormalizedName | str = "") -> tuple[Requirement, ...]:
         """The requirements that hold on the target; of an extra: those that it adds."""

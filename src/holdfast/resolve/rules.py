@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
@@ -73,7 +73,7 @@ class PythonRule:
         if known is None:
             try:
                 known = self.admits(SpecifierSet(text))
-            except InvalidSpecifier:
+            except ValueError:  # InvalidSpecifier, or a number too long for an integer
                 known = True
             self._known[text] = known
         return known

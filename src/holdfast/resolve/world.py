@@ -163,7 +163,11 @@ class World:
         try:
             metadata = self._requires.metadata(name, candidate)
         except UnusableError as error:
-            return (Incompatibility(terms={name: state}, cause=Unusable(name=name, reason=error.reason)),)
+            return (
+                Incompatibility(
+                    terms={name: state}, cause=Unusable(name=name, reason=error.reason, broken=error.broken)
+                ),
+            )
         if self._no_deps:
             return ()
         requirements = self._requires.active(metadata, extra or "")

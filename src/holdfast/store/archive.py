@@ -1,9 +1,9 @@
 """A ZIP file read with suspicion: its list checked before a byte is unpacked, each member checked while it is read.
 
 **Guarantees**: the members that `Archive` lists have safe names (relative, no ``..``, nothing a file system takes for
-something else), are regular files, each name once and none below another; they do not overlap. `Archive.chunks` gives
-exactly the declared number of bytes with the declared CRC, or raises: a bomb is cut at its declared size, and declared
-sizes are bounded.
+something else), are regular files, each name once, also where case does not count, and none below another; they do not
+overlap. `Archive.chunks` gives exactly the declared number of bytes with the declared CRC, or raises: a bomb is cut at
+its declared size. Declared sizes, the number of directories and the length of the list itself are bounded.
 
 **On crash**: only reads.
 
@@ -17,9 +17,10 @@ import os
 import re
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -29,21 +30,28 @@ from holdfast.store.faults import WheelFault, shown
 CHUNK = 1 << 20
 LARGEST_RATIO = 100
 """Of unpacked to packed bytes, of a whole wheel that is larger than `RATIO_APPLIES_ABOVE` unpacked."""
-RATIO_APPLIES_ABOVE = 2 << 30
+RATIO_APPLIES_ABOVE = 256 << 20
 LONGEST_COMPONENT = 255
 LONGEST_NAME = 2000
+LONGEST_LIST = 32 << 20
+"""Bytes of the central directory: 300,000 members and more."""
+DIRECTORIES_PER_MEMBER = 10
+SPARE_DIRECTORIES = 1000
 
 _LOCAL = struct.Struct("<4s22xHH")
 _ENCRYPTED = 0x1 | 0x40
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UTF8 = 0x800
+# Of Unicode's: C1, the separators of lines and paragraphs, and what turns the direction of writing.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One file of the archive, as its central directory declares it."""
+    """One file of the archive, as its central directory declares it; ``raw`` is its name there."""
 
     name: str
+    raw: bytes
     offset: int
     packed: int
     size: int
@@ -69,7 +77,8 @@ class Archive:
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            self.members = _members(self._fd)
+            self.members, start = _members(self._fd)
+            self._ends = _ends(self.members.values(), start)
         except BaseException:
             os.close(self._fd)
             raise
@@ -113,14 +122,18 @@ class Archive:
             raise WheelFault(f"{shown(member.name)} is damaged (CRC)")
 
     def _packed(self, member: Member) -> Iterator[bytes]:
-        header = os.pread(self._fd, _LOCAL.size, member.offset)
+        header = os.pread(self._fd, _LOCAL.size + len(member.raw), member.offset)
         if len(header) < _LOCAL.size:
             raise WheelFault(f"it ends before {shown(member.name)}")
-        signature, name_length, extra_length = _LOCAL.unpack(header)
+        signature, name_length, extra_length = _LOCAL.unpack_from(header)
         if signature != b"PK\x03\x04":
             raise WheelFault(f"{shown(member.name)} is not where the archive's list says")
+        if name_length != len(member.raw) or header[_LOCAL.size :] != member.raw:
+            raise WheelFault(f"{shown(member.name)} has another name where it lies than in the archive's list")
         offset = member.offset + _LOCAL.size + name_length + extra_length
         end = offset + member.packed
+        if end > self._ends[member.offset]:
+            raise WheelFault(f"{shown(member.name)} overlaps another member")
         while offset < end:
             data = os.pread(self._fd, min(CHUNK, end - offset), offset)
             if not data:
@@ -143,20 +156,41 @@ def _inflated(pieces: Iterator[bytes], member: Member) -> Iterator[bytes]:
         raise WheelFault(f"{shown(member.name)} is damaged (its compressed data does not end where it should)")
 
 
-def _members(fd: int) -> dict[str, Member]:
+class _List:
+    """The file as `zipfile` reads its list: by no more than makes sense at a time."""
+
+    def __init__(self, fd: int) -> None:
+        self._file = os.fdopen(os.dup(fd), "rb")
+        self.seek, self.tell, self.seekable = self._file.seek, self._file.tell, self._file.seekable
+        self.close = self._file.close
+
+    def read(self, size: int = -1) -> bytes:
+        if size > LONGEST_LIST:
+            raise WheelFault(f"its list of members has {size} bytes, more than the {LONGEST_LIST} that make sense")
+        return self._file.read(size if size >= 0 else LONGEST_LIST)
+
+
+def _members(fd: int) -> tuple[dict[str, Member], int]:
+    """What the list says, and where it begins."""
+    file = _List(fd)
     try:
-        with os.fdopen(os.dup(fd), "rb") as file, zipfile.ZipFile(file) as archive:
-            infos = archive.infolist()
-            start = archive.start_dir
+        with zipfile.ZipFile(file) as archive:
+            infos: list[zipfile.ZipInfo] = archive.infolist()
+            start: int = archive.start_dir
     except (zipfile.BadZipFile, ValueError, IndexError, EOFError, NotImplementedError, struct.error) as error:
         raise WheelFault(f"it is not a whole ZIP file ({error})") from error
+    finally:
+        file.close()
     members: dict[str, Member] = {}
     directories: set[str] = set()
+    most = DIRECTORIES_PER_MEMBER * len(infos) + SPARE_DIRECTORIES
     for info in infos:
         name = _checked_name(info.orig_filename)
         parent = name
         while (parent := parent.rpartition("/")[0]) and parent not in directories:
             directories.add(parent)
+            if len(directories) > most:
+                raise WheelFault("it holds many more directories than files")
         if info.orig_filename.endswith("/"):
             directories.add(name)
             continue
@@ -165,8 +199,23 @@ def _members(fd: int) -> dict[str, Member]:
         members[name] = _member(name, info)
     if both := directories.intersection(members):
         raise WheelFault(f"{shown(min(both))} is a file and a directory at once")
+    _check_case(members, directories)
     _check_extents(members, start)
-    return members
+    return members, start
+
+
+def _check_case(members: Iterable[str], directories: Iterable[str]) -> None:
+    """No file has a name that some file systems take for that of another file or of a directory."""
+    known = {_folded(name): name for name in directories}
+    for name in members:
+        if (other := known.setdefault(_folded(name), name)) != name:
+            raise WheelFault(f"{shown(other)} and {shown(name)} differ in nothing but case, and may be one file")
+
+
+def _folded(name: str) -> str:
+    return (
+        name.lower() if name.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+    )
 
 
 def _member(name: str, info: zipfile.ZipInfo) -> Member:
@@ -180,6 +229,7 @@ def _member(name: str, info: zipfile.ZipInfo) -> Member:
         raise WheelFault(f"{shown(name)} is compressed by method {info.compress_type}; wheels are deflated or stored")
     return Member(
         name=name,
+        raw=info.orig_filename.encode("utf-8" if info.flag_bits & _UTF8 else "cp437"),
         offset=info.header_offset,
         packed=info.compress_size,
         size=info.file_size,
@@ -195,13 +245,19 @@ def _check_extents(members: dict[str, Member], start: int) -> None:
     for member in sorted(members.values(), key=lambda each: each.offset):
         if member.offset < end:
             raise WheelFault(f"{shown(member.name)} overlaps another member")
-        end = member.offset + _LOCAL.size + len(member.name) + member.packed
+        end = member.offset + _LOCAL.size + len(member.raw) + member.packed
     if end > start:
         raise WheelFault("its members overlap its list of members")
     packed = sum(member.packed for member in members.values())
     size = sum(member.size for member in members.values())
     if size > RATIO_APPLIES_ABOVE and size > packed * LARGEST_RATIO:
         raise WheelFault(f"its {packed} bytes would unpack to {size}, as no honest wheel does")
+
+
+def _ends(members: Iterable[Member], start: int) -> dict[int, int]:
+    """By the offset of each member: where the next one begins, or the list."""
+    offsets = sorted(member.offset for member in members)
+    return dict(zip(offsets, (*offsets[1:], start), strict=True)) if offsets else {}
 
 
 def _checked_name(name: str) -> str:

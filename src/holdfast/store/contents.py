@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from packaging.utils import InvalidWheelFilename, NormalizedName, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
+from holdfast.model.filenames import is_filename
 from holdfast.model.metadata import Metadata, parse_metadata
 from holdfast.model.stored import ScriptEntryPoint
 from holdfast.model.target import SchemeKey
@@ -25,6 +26,7 @@ SUPPORTED_WHEEL = (1, 0)
 _INFO = ".dist-info"
 _DATA = ".data"
 _REFERENCE = re.compile(r"(?P<module>[\w.]+)\s*:\s*(?P<attribute>[\w.]+)\s*(\[.*\])?\s*\Z")
+_BLANKS = re.compile(r"[^\S\n]{2,}")
 _GROUPS = (("console_scripts", False), ("gui_scripts", True))
 
 
@@ -42,6 +44,8 @@ def named_by(filename: str) -> tuple[NormalizedName, Version]:
     Raises:
         WheelFault: It is no wheel's file name.
     """
+    if not is_filename(filename):
+        raise WheelFault("that is no wheel's file name (it has a separator or a control character, or is too long)")
     try:
         name, version, _, _ = parse_wheel_filename(filename)
     except (InvalidWheelFilename, InvalidVersion) as error:
@@ -130,7 +134,8 @@ def read_scripts(data: bytes) -> tuple[ScriptEntryPoint, ...]:
     # No section can be named "", so none is merged into the others, as [DEFAULT] would be.
     parser = _CaseKeepingParser(delimiters=("=",), strict=False, interpolation=None, default_section="")
     try:
-        parser.read_string(data.decode("utf-8"))
+        # Runs of blanks mean no more than one, and configparser takes the square of their length.
+        parser.read_string(_BLANKS.sub(" ", data.decode("utf-8")))
     except (UnicodeDecodeError, configparser.Error) as error:
         raise WheelFault(f"its entry_points.txt cannot be read ({str(error).splitlines()[0]})") from error
     found: dict[str, ScriptEntryPoint] = {}
@@ -141,7 +146,7 @@ def read_scripts(data: bytes) -> tuple[ScriptEntryPoint, ...]:
 
 
 def _script(name: str, reference: str, *, gui: bool) -> ScriptEntryPoint:
-    if not name or name in {".", ".."} or "/" in name or "\\" in name or not name.isprintable():
+    if name in {".", ".."} or not is_filename(name):
         raise WheelFault(f"the entry point {shown(name)} is no name for a script")
     match = _REFERENCE.match(reference)
     if match is None:

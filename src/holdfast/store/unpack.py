@@ -32,7 +32,9 @@ FILE_MODE = 0o644
 PROGRAM_MODE = 0o755
 
 _TEXT_LIMIT = 4 << 20
-_RECORD_LIMIT = 256 << 20
+_RECORD_SPARE = 64 << 10
+_RECORD_ROW = 512
+"""A hash, a size, quotes; and the name, which may stand for a directory that is listed too."""
 _SHEBANG = b"#!python"
 
 
@@ -112,13 +114,18 @@ def _rows(archive: Archive, info: str, *, allow_bad_record: bool) -> Mapping[str
         member = archive.members.get(f"{info}/RECORD")
         if member is None:
             raise WheelFault("it has no RECORD", record=True)
-        rows = listing.parse_listing(archive.read(member, _RECORD_LIMIT))
+        rows = listing.parse_listing(archive.read(member, _longest_record(archive)))
         listing.check_complete(rows, frozenset(archive.members), info)
     except WheelFault as fault:
         if fault.record and allow_bad_record:
             return None
         raise
     return rows
+
+
+def _longest_record(archive: Archive) -> int:
+    """Bytes of a RECORD that lists the members and little more: it cannot be a bomb."""
+    return _RECORD_SPARE + sum(_RECORD_ROW + 4 * len(each.raw) for each in archive.members.values())
 
 
 class _Writer:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from holdfast.errors import AuthenticationError, IntegrityError, NetworkError, UnsatisfiableError
+from holdfast.errors import AuthenticationError, IntegrityError, NetworkError, UnusableMetadataError
 from holdfast.events import Notice, ProjectConsidered, Warned
 from holdfast.fetch.http import Client
 from holdfast.index.cache import ByteCache
@@ -488,5 +488,5 @@ def test_metadata_failures_show_when_asked_and_again(index: Index) -> None:
         (listed,) = finder.listing(canonicalize_name("b")).files
         finder.prefetch_metadata([IndexWheel(file=listed)])
         for _ in range(2):
-            with pytest.raises(UnsatisfiableError, match=r"b-1\.0-py3-none-any\.whl holds the metadata of a 1\.0"):
+            with pytest.raises(UnusableMetadataError, match=r"b-1\.0-py3-none-any\.whl holds the metadata of a 1\.0"):
                 finder.metadata(IndexWheel(file=listed))

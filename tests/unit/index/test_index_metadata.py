@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from holdfast.errors import IntegrityError, NetworkError, UnsatisfiableError
+from holdfast.errors import IntegrityError, NetworkError, UnsatisfiableError, UnusableMetadataError
 from holdfast.events import Detail
 from holdfast.fetch.download import download_wheel, download_wheels
 from holdfast.fetch.http import Client
@@ -245,10 +245,10 @@ def test_metadata_that_cannot_be_used_names_the_file(index: Index, reading: Read
     spec = WheelSpec(name="a", version="1.0", metadata=metadata)
     for sidecar in (False, True):
         (file,) = index.add(spec, sidecar=sidecar)
-        with pytest.raises(UnsatisfiableError, match=why) as caught:
+        with pytest.raises(UnusableMetadataError, match=why) as caught:
             reading.read(listed(index, file))
         assert file.filename in caught.value.cause
-        assert caught.value.exit_code == 1
+        assert caught.value.exit_code == 5
 
 
 def test_a_name_that_is_no_wheels(reading: Reading, tmp_path: object) -> None:

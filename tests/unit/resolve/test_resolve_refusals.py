@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.errors import ResolutionConflict
+from holdfast.errors import BrokenReleases, ResolutionConflict
 from holdfast.model.release import ProjectStatus
 from holdfast.model.request import FormatControl, ResolvePolicy
 from holdfast.model.requirement import parse_requirement
@@ -16,7 +16,7 @@ from tests.support.package_world import INDEX, PackageWorld, installed, metadata
 def refusal(world: PackageWorld, *asked: str, **options: object) -> ResolutionConflict:
     with pytest.raises(ResolutionConflict) as caught:
         world.solve(*asked, **options)
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == (5 if isinstance(caught.value, BrokenReleases) else 1)
     assert caught.value.derivation
     return caught.value
 
@@ -100,6 +100,7 @@ def test_unusable_metadata(world: PackageWorld) -> None:
     world.add("lib", "1.0", says=metadata("other", "1.0"))
     error = refusal(world, "lib")
     assert error.reason == "unusable"
+    assert error.exit_code == 5
     assert "lib 1.0" in error.cause
     assert "other" in error.cause
 
