@@ -45,7 +45,7 @@ from holdfast.disk.reading import (
 from holdfast.disk.remedy import is_full, remedy
 from holdfast.disk.remembered import ask_again
 from holdfast.disk.removing import remove_tree
-from holdfast.disk.syscalls import preload
+from holdfast.disk.syscalls import born_ns, preload
 from holdfast.disk.writing import (
     copy,
     fchmod,
@@ -72,6 +72,7 @@ __all__ = [
     "Sight",
     "ask_again",
     "boot_id",
+    "born_ns",
     "carry",
     "close",
     "copy",

@@ -4,8 +4,9 @@
 
 **On crash**: changes nothing.
 
-**Limits**: an environment is told by its real path and the inode of its directory, so one that is made anew at the same
-path has a new history, unless the inode is reused.
+**Limits**: an environment is told by its real path, the inode of its directory and when that was made, so one that is
+made anew at the same path has a new history. Where the file system does not tell when (some NFS, older tmpfs), an inode
+that is used again gives it the old one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def history_path(target: Target) -> str | None:
         return None
     try:
         root = disk.realpath(target.root)
-        key = f"{root}\0{disk.stat(root).st_ino}"
+        key = f"{root}\0{disk.stat(root).st_ino}\0{disk.born_ns(root)}"
     except OSError:
         return None
     name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
@@ -35,6 +36,7 @@ def history_path(target: Target) -> str | None:
 def prepare() -> None:
     """Import what is needed later: once a commit has begun, holdfast may be replacing its own libraries."""
     if not why_homeless():
+        disk.preload()
         _state_directory()
 
 

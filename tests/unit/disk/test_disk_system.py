@@ -97,3 +97,17 @@ def test_disk_is_imported_without_ctypes_and_subprocess() -> None:
     program = f"import sys; sys.path[:] = {sys.path!r}; {code}"
     done = subprocess.run([sys.executable, "-Sc", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_when_a_directory_was_made_stays_what_it_is(tmp_path: object) -> None:
+    os.mkdir(f"{tmp_path}/one")
+    born = disk.born_ns(f"{tmp_path}/one")
+    if not born:
+        pytest.skip("this file system does not tell when a directory was made")
+    said = subprocess.run(["stat", "-c", "%W", f"{tmp_path}/one"], capture_output=True, text=True, check=True).stdout
+    assert born // 10**9 == int(said)
+    os.mkdir(f"{tmp_path}/one/more")
+    os.utime(f"{tmp_path}/one", (1, 1))
+    os.rename(f"{tmp_path}/one", f"{tmp_path}/two")
+    assert disk.born_ns(f"{tmp_path}/two") == born
+    assert disk.born_ns(f"{tmp_path}/one") == 0
