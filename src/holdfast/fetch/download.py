@@ -14,15 +14,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial as bound
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from holdfast.errors import IntegrityError, TargetError, UnsatisfiableError
 from holdfast.events import SILENT, DownloadFinished, Reporter
 from holdfast.fetch.http import Client
 from holdfast.fetch.jobs import WheelJob, check_digests, check_metadata, new_hashers
 from holdfast.fetch.local import path_of
-from holdfast.fetch.pool import Pool
+from holdfast.fetch.pool import HEARING, Pool
 from holdfast.fetch.transfer import transfer
 from holdfast.model.stored import StoredWheel
 from holdfast.store.partials import PartialFile
@@ -172,7 +173,7 @@ def _download_all(
     found = {}
     try:
         for _ in missing:
-            number = finished.get()
+            number = _next(finished)
             found[number] = tasks[number].result()  # the first that fails ends all
     except BaseException:
         client.break_off()
@@ -182,3 +183,9 @@ def _download_all(
         raise
     pool.close()
     return found
+
+
+def _next(finished: SimpleQueue[int]) -> int:
+    while True:
+        with suppress(Empty):
+            return finished.get(timeout=HEARING)

@@ -20,6 +20,13 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
+HEARING = 0.25
+"""Seconds that a thread sleeps at most before it hears a signal.
+
+One that comes just before it goes to sleep does not wake it, and the handler runs when it wakes.
+"""
+
+
 class Cancelled(Exception):  # noqa: N818 - named by what happened; nobody did anything wrong
     """The task was dropped before it began, or its work was broken off."""
 
@@ -52,8 +59,9 @@ class Task(Generic[T]):
             Cancelled: The pool was closed before the task began.
             TimeoutError: It is not done after ``timeout`` seconds.
         """
-        if not self._finished.wait(timeout):
-            raise TimeoutError
+        while not self._finished.wait(HEARING if timeout is None else timeout):
+            if timeout is not None:
+                raise TimeoutError
         if self._error is not None:
             raise self._error
         return self._value
