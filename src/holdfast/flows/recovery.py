@@ -19,6 +19,7 @@ from holdfast.stage.area import transaction
 from holdfast.stage.litter import sweep
 from holdfast.stage.writable import check_writable
 
+TAKEN_BACK = "An interrupted transaction was taken back; nothing else was changed."
 _PATIENCE = 0.5
 
 
@@ -58,6 +59,8 @@ def recover_target(target: Target, session: Session, *, force: bool = False) -> 
         )
         with session.signals.shield(begun) as tx, locked(tx, session) as held:
             outcome = recover(target, held, force=force)
+            if outcome.recovered:
+                session.signals.state = TAKEN_BACK
         for text in outcome.recovered:
             session.reporter.emit(Recovered(text=text))
         for path in outcome.left:

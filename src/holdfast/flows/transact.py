@@ -25,7 +25,7 @@ from holdfast.envlock.held import displaced
 from holdfast.errors import HarmError, VanishedError
 from holdfast.events import Phase, PhaseFinished, PhaseStarted, Warned
 from holdfast.flows.heartbeat import Heartbeat
-from holdfast.flows.recovery import locked
+from holdfast.flows.recovery import TAKEN_BACK, locked
 from holdfast.flows.replanning import has_moved
 from holdfast.flows.session import Session
 from holdfast.flows.wheels import coming, compose_all, download_all
@@ -125,7 +125,10 @@ def _commit(
 ) -> CommitOutcome:
     """Under the lock: first what the dead left, then what the living did, then our own steps."""
     with locked(tx, session) as held:
-        if recover(tx.target, held).alive:
+        found = recover(tx.target, held)
+        if found.recovered:
+            session.signals.state = TAKEN_BACK
+        if found.alive:
             return Moved(why="a transaction without a lock is at work")
         now = read_again(installed)
         if now is None:
