@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
 import subprocess
@@ -173,3 +174,26 @@ def test_an_error_at_every_disk_call_loses_no_earlier_line(
         lines = list(read_lines(path))
         assert lines[-1] in {b"last", before[-1]}
         assert len(lines) >= 5
+
+
+def test_who_waited_while_the_file_was_shortened_writes_into_the_new_one(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LIMIT", 225)
+    filled(path)
+
+    class Overtaken(calls.Calls):
+        """Between our opening the file and our turn one shortens it, and another one writes into the new one."""
+
+        overtaken = False
+
+        def flock(self, fd: object, operation: int) -> None:
+            if not self.overtaken:
+                self.overtaken = True
+                append(path, b"first")
+                append(path, b"second")
+            fcntl.flock(fd, operation)  # type: ignore[arg-type]  # as above
+
+    with calls.using(Overtaken()):
+        append(path, b"ours")
+    assert list(read_lines(path))[-3:] == [b"first", b"second", b"ours"]
