@@ -62,14 +62,14 @@ class Lockless:
         )
         return Completed(args=("holdfast", *args), returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
 
-    def says_so(self, *args: str, **settings: str) -> Completed:
+    def says_so(self, *args: str, root: str = "", **settings: str) -> Completed:
         """It works, and one line says that there are no file locks, what is used instead, and how to silence it."""
         done = self.run(*args, **settings).ok()
         lines = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
         assert len(lines) == 1, done.stderr
         assert "has no file locks" in lines[0]
         assert lines[0].endswith(SAID), lines[0]
-        assert self.box.venv.site_packages in lines[0]
+        assert (root or self.box.venv.site_packages) in lines[0]
         self.assert_whole()
         return done
 
@@ -119,8 +119,11 @@ def live(here: Lockless) -> None:
     here.refuses("recover", "--lock-mode=flock")
     here.says_so("recover")
     here.is_silent("recover", "--lock-mode=marker")
-    here.is_silent("venv", os.path.join(here.box.root, "another"))
-    here.is_silent("venv", "--clear", os.path.join(here.box.root, "another"))
+    another = os.path.join(here.box.root, "another")
+    here.is_silent("venv", another)
+    here.refuses("venv", "--clear", another, "--lock-mode=flock")
+    here.says_so("venv", "--clear", another, root=another)
+    here.is_silent("venv", "--clear", another, "--lock-mode=marker")
     here.is_silent("cache", "clean")
 
 
