@@ -273,6 +273,14 @@ def test_refused_where_it_would_break_what_was_installed_since(stocked: World) -
     assert stocked.packages == {"beta": "1.0", "gamma": "1.0"}
 
 
+def test_what_comes_back_without_what_it_requires_is_told(stocked: World) -> None:
+    stocked.install("alpha==1.0")
+    stocked.run("uninstall", "alpha")
+    by_holdfast(stocked, "uninstall", "beta")
+    done = stocked.run("undo")
+    assert "alpha 1.0 requires beta, which is not installed." in done.stderr.splitlines()
+
+
 def test_what_others_did_with_other_projects_is_no_obstacle(stocked: World) -> None:
     stocked.install("beta==2.0")
     before = seen(stocked)

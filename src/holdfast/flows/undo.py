@@ -20,7 +20,7 @@ from holdfast.model.outcome import InstallReport
 from holdfast.model.request import InstallRequest
 from holdfast.model.target import Target
 from holdfast.plan.breaking import refuse_breaking
-from holdfast.plan.undoing import plan_undo, refuse_moved
+from holdfast.plan.undoing import plan_undo, refuse_moved, unmet
 from holdfast.target.locate import locate
 from holdfast.target.policy import refuse_unwelcome
 
@@ -63,8 +63,10 @@ def undo(request: InstallRequest, reporter: Reporter) -> InstallReport:
                     }
                     plan = plan_undo(last, installed, pins)
                     refuse_breaking(installed, plan, target.interpreter.markers, request.policy.allow_breaking)
+                    lacking = (f"{each}." for each in unmet(installed, plan, target.interpreter.markers))
+                    notices = (_notice(last), *lacking)
                     report = InstallReport(
-                        target=target, actions=plan.actions, dry_run=request.dry_run, notices=(_notice(last),)
+                        target=target, actions=plan.actions, dry_run=request.dry_run, notices=notices
                     )
                     if request.dry_run:
                         return report

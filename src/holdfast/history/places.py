@@ -43,7 +43,9 @@ def prepare() -> None:
 def _state_directory() -> str:
     from platformdirs import user_state_dir  # noqa: PLC0415 - only where something changes, or is asked for
 
-    return user_state_dir("holdfast")
+    directory = user_state_dir("holdfast")
+    # The XDG specification: a relative path in the variable is invalid and ignored.
+    return directory if os.path.isabs(directory) else os.path.expanduser("~/.local/state/holdfast")
 
 
 def why_homeless() -> str:
@@ -55,7 +57,7 @@ def why_homeless() -> str:
     try:
         owner = disk.stat(home).st_uid
     except OSError:
-        if os.environ.get("XDG_STATE_HOME"):
+        if os.path.isabs(os.environ.get("XDG_STATE_HOME", "")):
             return ""
         return f"the home directory {home} is not there" if home else "there is no home directory (HOME is not set)"
     return "" if owner == os.geteuid() else f"the home directory {home} is another user's"

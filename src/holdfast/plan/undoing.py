@@ -15,6 +15,8 @@ from holdfast.model.history import KnownChange, KnownState, KnownTransaction
 from holdfast.model.installed import InstalledDistribution, InstalledState
 from holdfast.model.plan import Action, Install, InstallPlan, Reinstall, Remove, Replace
 from holdfast.model.resolution import Pin
+from holdfast.plan.breaking import after
+from holdfast.plan.consistency import Problem, demands, holds
 from holdfast.plan.ownership import owned
 
 
@@ -48,6 +50,23 @@ def plan_undo(
         pins: Of every project that was installed before.
     """
     return InstallPlan(actions=tuple(_action(each, installed, pins) for each in reversed(transaction.changes)))
+
+
+def unmet(installed: InstalledState, plan: InstallPlan, markers: Mapping[str, str]) -> tuple[Problem, ...]:
+    """What comes back requires and will not have: it may have been so before, or others have taken it away since.
+
+    Args:
+        installed: Before.
+        plan: Of `plan_undo`.
+        markers: The target's PEP 508 environment.
+    """
+    world = after(installed, plan)
+    coming = frozenset(action.pin.name for action in plan.actions if not isinstance(action, Remove))
+    return tuple(
+        Problem(demand=demand, found=found.version if (found := world.get(demand.requirement.name)) else None)
+        for demand in demands(world, markers)
+        if demand.requirer.name in coming and not holds(demand, world)
+    )
 
 
 def _action(change: KnownChange, installed: InstalledState, pins: Mapping[NormalizedName, Pin]) -> Action:

@@ -271,3 +271,12 @@ def test_names_that_are_no_text(target: Target) -> None:
     note(target, Install(pin=pin("1")), command="install caf\udce9")
     (entry,) = read(target)
     assert entry.command == "install caf\udce9"
+
+
+def test_a_relative_state_directory_is_ignored(home: str, target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "somewhere")
+    note(target, Install(pin=pin("1")))
+    (path,) = files(home)
+    assert path.startswith(f"{home}/.local/state/holdfast/")
+    monkeypatch.delenv("HOME")
+    assert why_homeless() == "there is no home directory (HOME is not set)"
