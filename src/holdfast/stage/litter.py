@@ -31,6 +31,9 @@ MAKERS_PARTS = frozenset({"new", "inside", _PART, tidy.OLD_NAME})
 """What makers of environments (``create``) have in what they make beside."""
 _WITH_SIBLINGS = {key.value: key for key in (SchemeKey.SCRIPTS, SchemeKey.HEADERS, SchemeKey.DATA)}
 
+LOCK_PART = "lock"
+"""In a transaction directory: the lock before it is published."""
+
 PATIENCE = 3600.0
 """Seconds without a touch after which the directory of an owner who cannot be judged is litter."""
 
@@ -79,7 +82,7 @@ def _beside_is_gone(fd: int, place: str, name: str, identifier: str) -> bool:
     parts = frozenset(disk.listdir(fd))
     if OWNER_NAME in parts:
         owner, dead = _judge(fd, place, name, identifier, private=False)
-        return dead and _empty(fd, owner)
+        return dead and _empty(fd, owner, identifier)
     if parts - MAKERS_PARTS or verdict_by_id(identifier) is not Verdict.DEAD:
         return False
     if tidy.OLD_NAME in parts:
@@ -143,7 +146,7 @@ def _sweep_one(target: Target | None, place: str, name: str, identifier: str, *,
                 return
             if owner is not None and target is not None:
                 yield from _sweep_siblings(target, owner, name)
-            if not _empty(fd, owner):
+            if not _empty(fd, owner, identifier):
                 return
         disk.rmdir(path)
     except OSError:  # gone, a symlink, a file, not for us
@@ -160,15 +163,25 @@ def _judge(fd: int, place: str, name: str, identifier: str, *, private: bool) ->
     return owner, _is_litter(fd, place, name, judged, private=private)
 
 
-def _empty(fd: int, owner: OwnerRecord | None) -> bool:
+def _empty(fd: int, owner: OwnerRecord | None, identifier: str) -> bool:
     """Empty it; the record is made first and removed last: without one (a torn one counts) nothing of ours is in it.
 
-    But for a lock's record that came out of the lock, because it was broken, while somebody removed the rest.
+    But for a lock's record: one that came out of the lock, because it was broken, while somebody removed the rest; or
+    one that was synced to be published, and survived a loss of power as the first.
     """
     names = frozenset(disk.listdir(fd))
-    if owner is None and OWNER_NAME not in names and names - {BROKEN_NAME}:
+    if owner is None and OWNER_NAME not in names and not _is_lock_alone(fd, names - {BROKEN_NAME}, identifier):
         return False
     return tidy.empty(fd)
+
+
+def _is_lock_alone(fd: int, names: frozenset[str], identifier: str) -> bool:
+    if not names:
+        return True
+    if names != {LOCK_PART}:
+        return False
+    with disk.opened(LOCK_PART, dir_fd=fd) as lock:
+        return disk.listdir(lock) == [identifier]
 
 
 def _is_litter(fd: int, place: str, name: str, judged: Verdict, *, private: bool) -> bool:

@@ -159,6 +159,20 @@ def test_a_lock_that_was_broken_while_the_rest_was_removed_goes_too(target: Targ
     assert os.listdir(foreign) == ["mine"]
 
 
+def test_a_lock_that_alone_survived_a_loss_of_power_goes_after_an_hour(target: Target) -> None:
+    """On btrfs: its record was synced to be published; the owner's, and what lies beside it, were not."""
+    ids = ("0" * 31 + "1", "0" * 31 + "2")  # nobody can say of which boot
+    lone, foreign = (os.path.join(target.scheme.purelib, f".holdfast-{each}") for each in ids)
+    for path, name in ((lone, ids[0]), (foreign, "mine")):
+        os.makedirs(os.path.join(path, "lock"))
+        Path(path, "lock", name).touch()
+    assert sweep(target) == ()
+    age(lone)
+    age(foreign)
+    assert sweep(target) == (lone,)
+    assert os.listdir(os.path.join(foreign, "lock")) == ["mine"]
+
+
 def test_an_id_is_of_this_process_and_new() -> None:
     first, second = new_id(), new_id()
     assert first != second
