@@ -17,6 +17,8 @@ class AilmentKind(StrEnum):
     """A dist-info without METADATA that can be read: no installer takes it for a distribution."""
     EMPTY = "empty"
     """A dist-info directory without a file."""
+    UNFINISHED = "unfinished"
+    """Its installer did not come as far as INSTALLER, and not to the scripts of its entry points."""
     DUPLICATE = "duplicate"
     """One of several dist-infos of one project."""
     LEFTOVER = "leftover"

@@ -48,4 +48,6 @@ def _remedy(distribution: InstalledDistribution) -> str:
     name = distribution.metadata.display_name
     if distribution.info_name.endswith(".egg-link"):
         return f"Take it out first, in its source directory: pip uninstall {name}"
+    if distribution.installer in {"pip", "uv", "holdfast"} and distribution.info_name.endswith(".dist-info"):
+        return f"holdfast repair {name}"
     return "Remove it with what installed it (apt, dnf, conda ...), or use a virtual environment: holdfast venv"

@@ -114,7 +114,7 @@ def _projects(
                 project = found.setdefault(each.name, _Project())
                 project.candidates.append(each)
                 project.ill = True
-            case AilmentKind.NO_RECORD | AilmentKind.DUPLICATE if each is not None:
+            case AilmentKind.NO_RECORD | AilmentKind.UNFINISHED | AilmentKind.DUPLICATE if each is not None:
                 found[each.name].ill = True
             case AilmentKind.LEFTOVER if ailment.stashed is not None:
                 stashes.append(ailment.stashed)

@@ -21,6 +21,8 @@ def ailment_text(ailment: Ailment) -> str:
             return f"{ailment.path} has no METADATA that can be read, so {what} counts as not installed"
         case AilmentKind.EMPTY:
             return f"{ailment.path} is empty: {what} was installed or removed halfway"
+        case AilmentKind.UNFINISHED:
+            return f"{ailment.path} was not finished: {what} has no scripts yet"
         case AilmentKind.DUPLICATE:
             return f"{ailment.path} is one dist-info of several of {found.name if found else 'a project'}"
         case AilmentKind.LEFTOVER:

@@ -28,13 +28,14 @@ from holdfast.model.ailments import Ailment, AilmentKind
 from holdfast.model.installed import InstalledDistribution, InstalledState, RecordEntry
 from holdfast.model.metadata import Metadata
 from holdfast.model.target import Target
-from holdfast.target.infos import VanishedError, read_info
+from holdfast.target.infos import VanishedError, read_info, read_limited
 from holdfast.target.records import read_record
 
 _INFO = ".dist-info"
 _FROM_WHEELS = frozenset({"", "pip", "uv", "holdfast", "poetry", "pdm"})
 """Installers that write a RECORD; none is said before they came so far."""
 _PIP_FILLS = frozenset("-~.=%0123456789")
+_ENTRY_POINTS_LIMIT = 1 << 20
 _NOTHING = "RECORD"
 """A name below a directory without files, so that a plan that takes the directory away looks into it."""
 
@@ -47,7 +48,7 @@ def find_ailments(target: Target, state: InstalledState) -> tuple[Ailment, ...]:
         state: What is installed, with every RECORD.
     """
     own = [each for each in (*state, *state.duplicates) if each.owned]
-    found = [*_duplicates(state), *(each for one in own if (each := _unrecorded(one)))]
+    found = [*_duplicates(state), *(each for one in own if (each := _unrecorded(one) or _unfinished(one)))]
     libraries = target.library_directories
     for broken in state.broken:
         location, name = os.path.split(broken.path)
@@ -82,6 +83,31 @@ def _unrecorded(each: InstalledDistribution) -> Ailment | None:
         return None
     path = os.path.join(each.location, each.info_name)
     return Ailment(kind=AilmentKind.NO_RECORD, path=path, distribution=each)
+
+
+def _unfinished(each: InstalledDistribution) -> Ailment | None:
+    """RECORD comes with the wheel, and uv and pip replace it in the end: scripts are in it only then."""
+    path = os.path.join(each.location, each.info_name)
+    if each.installer or each.record is None or not each.info_name.endswith(_INFO):
+        return None
+    listed = {entry.path.rpartition("/")[2] for entry in each.record if entry.path.startswith(("/", ".."))}
+    if listed.issuperset(_script_names(os.path.join(path, "entry_points.txt"))):
+        return None
+    return Ailment(kind=AilmentKind.UNFINISHED, path=path, distribution=each)
+
+
+def _script_names(path: str) -> set[str]:
+    try:
+        text = read_limited(path, _ENTRY_POINTS_LIMIT).decode("utf-8", "replace")
+    except OSError:
+        return set()
+    names, inside = set(), False
+    for line in map(str.strip, text.splitlines()):
+        if line.startswith("["):
+            inside = line in {"[console_scripts]", "[gui_scripts]"}
+        elif inside and "=" in line and not line.startswith(("#", ";")):
+            names.add(line.partition("=")[0].strip())
+    return names
 
 
 def _broken(location: str, name: str) -> Ailment:

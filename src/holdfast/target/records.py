@@ -71,6 +71,8 @@ def read_record(distribution: InstalledDistribution) -> tuple[tuple[RecordEntry,
         if len(data) > _LIMIT:
             raise ValueError(f"it has more than {_LIMIT} bytes")
         rows = [row for row in csv.reader(io.StringIO(data.decode("utf-8"), newline="")) if row]
+        if not rows:  # it lists itself at least; uv and pip empty it before they write it
+            raise ValueError("it is empty")
         entries = tuple(map(_entry, rows))
     except (OSError, ValueError, csv.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else error

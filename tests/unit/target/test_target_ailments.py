@@ -68,8 +68,9 @@ def test_a_system_package_without_record_is_as_it_should_be(sandbox: Sandbox, si
     assert kinds(sandbox) == {}
 
 
-def test_a_record_that_is_none_counts_as_missing(sandbox: Sandbox, site: Path) -> None:
-    put(site, installed_as("1.0") | {"demo-1.0.dist-info/RECORD": "a,b,c,d,e\n"})
+@pytest.mark.parametrize("record", ["", "\n", "a,b,c,d,e\n"])
+def test_a_record_that_is_none_counts_as_missing(sandbox: Sandbox, site: Path, record: str) -> None:
+    put(site, installed_as("1.0") | {"demo-1.0.dist-info/RECORD": record})
     assert kinds(sandbox) == {"demo-1.0.dist-info": AilmentKind.NO_RECORD}
 
 
@@ -83,6 +84,17 @@ def test_a_dist_info_without_metadata_is_told_by_its_name(sandbox: Sandbox, site
     assert found.distribution is not None
     assert (found.distribution.name, str(found.distribution.version)) == ("demo", "1.0")
     assert found.distribution.record_digest
+
+
+@pytest.mark.parametrize("installer", ["", "pip\n"])
+@pytest.mark.parametrize("script", ["", "../../../bin/demo,,\n"])
+def test_a_dist_info_whose_installer_did_not_come_to_the_scripts_is_unfinished(
+    sandbox: Sandbox, site: Path, installer: str, script: str
+) -> None:
+    info = "demo-1.0.dist-info"
+    files = installed_as("1.0") | {f"{info}/entry_points.txt": "[console_scripts]\ndemo = demo:main\n[other]\nx = y\n"}
+    put(site, files | {f"{info}/INSTALLER": installer, f"{info}/RECORD": files[f"{info}/RECORD"] + script})
+    assert kinds(sandbox) == ({} if installer or script else {info: AilmentKind.UNFINISHED})
 
 
 def test_a_dist_info_without_files_is_empty(sandbox: Sandbox, site: Path) -> None:
