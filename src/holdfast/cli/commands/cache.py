@@ -128,10 +128,10 @@ _DAMAGE_LEFT = 5
 COMMAND = Command(
     usage="usage: holdfast cache [options] dir|info|list|prune|clean|verify",
     text=(
-        "dir: print where the cache is. info: what takes how much room in it. list: the wheels in it. "
-        "prune: remove what no environment shares and nothing was installed from for 30 days. "
-        "clean: remove everything in it. "
-        "verify: hash every file, and remove what is not as it was added (exit code 5 if it cannot be removed)."
+        "dir: print where the cache is.\ninfo: what takes how much room in it.\nlist: the wheels in it.\n"
+        "prune: remove what no environment shares and nothing was installed from for 30 days.\n"
+        "clean: remove everything in it.\n"
+        "verify: hash every file, and remove what is not as it was added (else exit code 5)."
     ),
     groups=(("Cache", CACHE), ("Output", (*JSON, *OUTPUT))),
     run=run,
