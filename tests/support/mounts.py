@@ -43,18 +43,19 @@ MAKE: dict[str, tuple[int, tuple[str, ...]]] = {
 
 
 @contextmanager
-def small_filesystem(kind: str, path: str) -> Iterator[str]:
+def small_filesystem(kind: str, path: str, *, roomy: bool = False) -> Iterator[str]:
     """Mount a small file system for a block, in a new directory; skips the test where the machine refuses that.
 
     Args:
         kind: ``tmpfs``, or a key of `MAKE`: in a sparse file beside the directory.
         path: Of the directory.
+        roomy: It is not to be filled up.
     """
     if kind == "tmpfs":
-        with small_tmpfs(path, size=2 << 20, inodes=400) as made:
+        with small_tmpfs(path, size=(256 if roomy else 2) << 20, inodes=20_000 if roomy else 400) as made:
             yield made
         return
-    size, command = MAKE[kind]
+    size, command = (300 << 20, (*MAKE[kind][1][:2],)) if roomy else MAKE[kind]
     if os.geteuid() != 0 or shutil.which(command[0], path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
         pytest.skip(f"only root, with {command[0]}, makes a small {kind}")
     image = f"{path}.img"
