@@ -48,17 +48,17 @@ class KernelBench(Bench):
     """The environment of one case, whose commands run in a nursery."""
 
     def __init__(self, root: str, case: Case, kernel: Kernel) -> None:
-        self._kernel = kernel
+        self.kernel = kernel
         self.made: tuple[tuple[str, ...], ...] = ()
         super().__init__(root, case)
 
     def run(self, *words: str) -> Completed:
         """One real process, unharmed."""
-        return self._kernel.run(self.box, *self.arguments(words))
+        return self.kernel.run(self.box, *self.arguments(words))
 
     def count(self, words: tuple[str, ...]) -> tuple[Call, ...]:
         """The kernel counts instead: `made`. What lies outside of the sandbox is not touched."""
-        traced = self._kernel.trace(self.box, *self.arguments(words))
+        traced = self.kernel.trace(self.box, *self.arguments(words))
         traced.done.ok()
         assert traced.outside == ()
         self.made = traced.calls
@@ -70,7 +70,7 @@ class KernelBench(Bench):
         self.fresh()
         words = self.arguments(self.case.command)
         argv = command(*words) if executed else ()
-        return self._kernel.trace(self.box, *words, stop=stop, syncing=syncing, argv=argv)
+        return self.kernel.trace(self.box, *words, stop=stop, syncing=syncing, argv=argv)
 
     def verdict(self) -> str:
         """``journalled``, ``new`` or ``old``; fails for anything else."""
@@ -98,11 +98,11 @@ class KernelBench(Bench):
         for _ in ("cold", "warm"):
             shutil.rmtree(aside, ignore_errors=True)
             copy_tree(self.venv.root, aside)
-            calls = self._kernel.trace(self.box, *words).calls
+            calls = self.kernel.trace(self.box, *words).calls
             shutil.rmtree(self.venv.root)
             os.rename(aside, self.venv.root)
         about = [n for n, call in enumerate(calls) if call[-1].endswith("/journal")]
-        done = self._kernel.trace(self.box, *words, stop=Stop(n=(about[0] + about[-1]) // 2)).done
+        done = self.kernel.trace(self.box, *words, stop=Stop(n=(about[0] + about[-1]) // 2)).done
         assert done.returncode == -9, done
         assert self.is_unsettled()
 

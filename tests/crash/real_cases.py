@@ -35,7 +35,7 @@ HEADERS = ("include/site", f"include/site/python{sys.version_info[0]}.{sys.versi
 
 
 def specs() -> tuple[WheelSpec, ...]:
-    """Three projects in one namespace, in two versions that differ in every way; and one that nobody else needs."""
+    """Three projects in one namespace, in two versions that differ in every way; a simple one; one nobody needs."""
     alpha = {
         "1.0": {
             "alpha/kept.py": "1",
@@ -100,6 +100,8 @@ def specs() -> tuple[WheelSpec, ...]:
                 console_scripts={"gamma": "space.gamma:main"},
             )
         )
+        files = {"delta/kept.py": version, f"delta/only{version[0]}.py": "", "delta_module.py": version}
+        made.append(pkg("delta", version, files=files, console_scripts={f"delta-{version[0]}": "delta:main"}))
     return (*made, pkg("other"))
 
 
@@ -154,6 +156,10 @@ MORE = (
     Case(name="taken-back", before=(TWOS,), command=("uninstall", "alpha", "beta"), interrupted=ONES),
 )
 """Those that only the kernel's view goes through."""
+SIMPLE = Case(
+    name="simple", before=(("install", "delta==1.0", "gamma==1.0"),), command=("install", "delta==2.0", "gamma==2.0")
+)
+"""What pip and uv can do, too: uv cannot put a file where a directory was."""
 
 
 class Bench:
@@ -163,11 +169,11 @@ class Bench:
         self.case = case
         self.box = Sandbox(root=os.path.realpath(root))
         self.venv = self.box.venv
-        self._wheels = os.path.join(self.box.root, "wheels")
+        self.wheels = os.path.join(self.box.root, "wheels")
         self._kept = os.path.join(self.box.root, "kept")
         self._cold = os.path.join(self.box.root, "cold")
         for spec in specs():
-            build_wheel(spec, self._wheels)
+            build_wheel(spec, self.wheels)
         for command in case.before:
             self.run(*command).ok()
         if case.prepare:
@@ -196,7 +202,7 @@ class Bench:
 
     def arguments(self, words: tuple[str, ...]) -> tuple[str, ...]:
         """The command with what it needs to find its wheels."""
-        return (*words, "--no-index", "--find-links", self._wheels) if words[0] == "install" else words
+        return (*words, "--no-index", "--find-links", self.wheels) if words[0] == "install" else words
 
     def run(self, *words: str) -> Completed:
         """One real process, unharmed."""

@@ -66,7 +66,6 @@ class Kernel:
         argv: Sequence[str] = (),
         roots: Sequence[str] = (),
         syncing: bool = False,
-        exchange: bool = True,
         timeout: float = 300,
     ) -> Traced:
         """One command, struck where `stop` says.
@@ -78,7 +77,6 @@ class Kernel:
             argv: Executed instead.
             roots: Where calls count, besides the sandbox.
             syncing: Whether fsync and its like count too.
-            exchange: Whether two paths can be exchanged in one call.
             timeout: Seconds until the test fails.
         """
         stop = stop or Stop()
@@ -93,7 +91,6 @@ class Kernel:
             fault=stop.fault,
             roots=[box.root, *roots],
             syncing=syncing,
-            no_exchange=not exchange,
         )
 
     def _answer(

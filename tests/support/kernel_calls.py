@@ -92,7 +92,7 @@ SHAPES: dict[int, Shape] = {
 }
 SYNCING = frozenset({"fsync", "fdatasync", "syncfs"})
 """They make a change last, and change nothing: an error there counts, a kill there is none of its own."""
-IOCTL, RENAMEAT2, RENAME_EXCHANGE = 16, 316, 2
+IOCTL = 16
 
 
 def supported() -> bool:

@@ -18,6 +18,7 @@ import errno
 import os
 import stat as modes
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -149,11 +150,13 @@ class _Undo:
                 part = to.name + PART
                 self._merge(at, _At(fd=to.fd, name=part, path=to.path), room, wanted)
                 # DISK: nothing of ours at the place; from now on new/<n> says so
-                disk.rename(part, to.name, src_dir_fd=to.fd, dst_dir_fd=to.fd)
+                if _look(to.fd, part) is not None:
+                    disk.rename(part, to.name, src_dir_fd=to.fd, dst_dir_fd=to.fd)
             return
         if there is not None and (_same(here, there) or _is_alike(at, to.fd, to.name)):
             # Placed by link, and not yet taken from new/. (On sshfs two names of one file have two inodes.)
-            _drop(at, to.name, to.fd)
+            if self._may_take(step, at.path):
+                _drop(at, to.name, to.fd)
         elif there is None and not step.directory and self._is_ours(step, at, here):
             if self._may_take(step, at.path):
                 disk.rename_exclusive(at.name, to.name, src_dir_fd=at.fd, dst_dir_fd=to.fd)
@@ -223,6 +226,9 @@ class _Undo:
                         disk.fsync(source)
                 finally:
                     disk.close(destination)
+                if there is None and entries:
+                    with suppress(OSError):  # made for nothing: all of it belongs to a project of somebody else's now
+                        disk.rmdir(to.name, dir_fd=to.fd)
             if not disk.listdir(source):
                 disk.rmdir(at.name, dir_fd=at.fd)
         finally:
