@@ -17,10 +17,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.crash.power_cases import CASES, Case, specs
+from tests.crash.power_cases import CASES, FRESH, Case, specs
 from tests.support.blocks.images import BTRFS, EXT4, XFS, Image, Kind, recorded
 from tests.support.blocks.log import Entry
-from tests.support.blocks.states import Moment, Replay, moments
+from tests.support.blocks.states import Loss, Moment, Replay, moments
 from tests.support.environments import unowned, verify_record
 from tests.support.faulty_main import ROOT
 from tests.support.sandbox import Completed, Sandbox
@@ -30,6 +30,7 @@ from tests.support.wheels import build_wheel
 
 _SKIPPED, _WRONG = 77, 78
 """Exit codes."""
+_STORE = "store"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,14 @@ class Bench:
         """One command."""
         return self.box.run(*self._words(*command))
 
-    def record(self, *options: str, skips: Skips = Skips.NOTHING) -> Run:
-        """Run the case's command on recorded disks."""
+    def record(self, *options: str, skips: Skips = Skips.NOTHING, flush: bool = False) -> Run:
+        """Run the case's command on recorded disks.
+
+        Args:
+            options: Of the command, besides.
+            skips: Syncs that are left out.
+            flush: Sync the root of the disk in the end, as anybody may who works there.
+        """
         report = os.path.join(self._root, "report")
         with ExitStack() as stack:
             images = [image.copy(f"{image.path}.recorded") for image in self._bases]
@@ -98,6 +105,8 @@ class Bench:
             done, timed = run_timed(self.box, *self._words(*self.case.command), *options, report=report, skips=skips)
             done.ok()
             assert self._seen() == self.new
+            if flush:
+                _sync(self._place)
             logs = tuple(recording.entries() for recording in recordings)
         gone = next(n for n, each in enumerate(timed) if each.call.name == "unlink" and _is_journal(each))
         came = (each.began for each in timed if each.call.name == "rename" and each.call.paths[1].endswith("/journal"))
@@ -122,6 +131,23 @@ class Bench:
                 for image in images:
                     os.unlink(image.path)
         return counts
+
+    def heal(self, *options: str) -> int:
+        """Lose what was not synced, and install into another environment; how many files of the store were lost."""
+        run = self.record(*options, flush=True)
+        moment = run.moments(1)[-1]
+        (log,), (base,) = run.logs, self._bases
+        with Replay(log, base, f"{base.path}.lost").at(moment.counts[0], Loss.ALL, "").mounted():
+            lost = [path for path in self._stored("long.py") if os.path.getsize(path) == 0]
+            other = self.box.make_venv("other")
+            self.run(*self.case.command, "--python", other.python).ok()
+            assert verify_record(other.site_packages) == ()
+            assert other.distributions == {"alpha": "2.0", "beta": "2.0"}
+            assert all(map(os.path.getsize, self._stored("long.py")))
+        return len(lost)
+
+    def _stored(self, name: str) -> list[str]:
+        return [os.path.join(at, name) for at, _, names in os.walk(self.box.cache) if name in names]
 
     def _judge(self, run: Run, moment: Moment, counts: dict[str, int], *, again: bool) -> None:
         counts["journalled"] += self._is_journalled()
@@ -184,6 +210,14 @@ class Bench:
             yield
 
 
+def _sync(directory: str) -> None:
+    fd = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def _spread(of: Sequence[Moment], limit: int) -> tuple[Moment, ...]:
     """At most so many, the last one among them."""
     count = min(limit, len(of))
@@ -230,27 +264,39 @@ def lose_power(
         skips: Syncs that are left out.
         options: Further ones of the command.
     """
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        pytest.skip("only root mounts, with util-linux")
-    line = ["unshare", "--mount", "--propagation", "private", sys.executable, "-m", "tests.crash.power"]
-    done = subprocess.run(
-        [*line, root, kind.name, case.name, str(limit), skips, *options],
-        env={**os.environ, "PYTHONPATH": ROOT},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode == _SKIPPED:
-        pytest.skip(done.stdout.strip())
+    done = _alone(root, kind.name, case.name, str(limit), skips, *options)
     if done.returncode == _WRONG:
         return Outcome(wrong=done.stdout)
-    assert done.returncode == 0, done.stderr
     old, new, journalled = map(int, done.stdout.split())
     return Outcome(old=old, new=new, journalled=journalled)
 
 
+def lose_what_the_store_holds(root: str, kind: Kind) -> bool:
+    """Install without syncing, lose the power, and install from that store into another environment, which is judged.
+
+    Returns:
+        Whether anything was lost that matters.
+    """
+    done = _alone(root, kind.name, FRESH.name, _STORE, Skips.NOTHING, "--no-fsync")
+    assert done.returncode == 0, done
+    return bool(int(done.stdout))
+
+
+def _alone(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run `main` in a mount namespace of its own."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root mounts, with util-linux")
+    line = ["unshare", "--mount", "--propagation", "private", sys.executable, "-m", "tests.crash.power", *words]
+    env = {**os.environ, "PYTHONPATH": ROOT}
+    done = subprocess.run(line, env=env, capture_output=True, text=True, check=False)
+    if done.returncode == _SKIPPED or done.stderr.startswith("unshare:"):
+        pytest.skip(done.stdout.strip() or done.stderr.strip())
+    assert done.returncode in {0, _WRONG}, done.stderr
+    return done
+
+
 def main() -> int:
-    """What `lose_power` starts."""
+    """What runs in a mount namespace of its own."""
     root, kind, case, limit, skips, *options = sys.argv[1:]
     try:
         bench = Bench(
@@ -258,13 +304,14 @@ def main() -> int:
             next(each for each in (EXT4, XFS, BTRFS) if each.name == kind),
             next(each for each in CASES if each.name == case),
         )
+        if limit == _STORE:
+            sys.stdout.write(str(bench.heal(*options)))
+            return 0
         run = bench.record(*options, skips=Skips(skips))
-        wanted = run.moments(int(limit))
+        counts = bench.judge(run, run.moments(int(limit)))
     except pytest.skip.Exception as reason:
         sys.stdout.write(str(reason))
         return _SKIPPED
-    try:
-        counts = bench.judge(run, wanted)
     except AssertionError as error:
         sys.stdout.write("\n".join([str(error), *getattr(error, "__notes__", ())]))
         return _WRONG
