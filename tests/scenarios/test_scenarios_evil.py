@@ -10,33 +10,19 @@ import hashlib
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from tests.scenarios.world import World, told
 from tests.support.evil import BZIP2, FIFO, LINK, LZMA, Entry, Evil, deflated_zeros
-from tests.support.index import Index
 from tests.support.index.catalogue import File
-from tests.support.sandbox import Sandbox
-from tests.support.wheels import pkg
 
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 NUMBERS = itertools.count()
 
 Maker = Callable[[str], Evil]
 """From a project's name, new in each test, to its wheel."""
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """One world for all: whoever changes it fails."""
-    with Index() as index:
-        world = World(sandbox=Sandbox(root=str(tmp_path_factory.mktemp("evil"))), index=index)
-        files = {"victim/part.py": "PART = 1\n", "victim.pth": "# nothing\n"}
-        world.add(pkg("victim", files=files, console_scripts={"victim": "victim:main"}))
-        world.install("victim", "--no-compile-bytecode")
-        yield world
 
 
 def serve(world: World, project: str, filename: str, content: bytes, **said: object) -> None:
@@ -119,9 +105,9 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("name", "reason"), NAMES.values(), ids=NAMES)
-def test_a_member_whose_name_leads_elsewhere_is_refused(world: World, name: str, reason: str) -> None:
+def test_a_member_whose_name_leads_elsewhere_is_refused(evil_world: World, name: str, reason: str) -> None:
     make = with_entry(name=name, content=b"ESCAPED = 1\n")
-    refused(world, make(f"evil{next(NUMBERS)}"), reason)
+    refused(evil_world, make(f"evil{next(NUMBERS)}"), reason)
 
 
 KINDS: dict[str, tuple[Maker, str]] = {
@@ -247,21 +233,21 @@ KINDS: dict[str, tuple[Maker, str]] = {
 
 
 @pytest.mark.parametrize(("make", "reason"), KINDS.values(), ids=KINDS)
-def test_a_wheel_that_is_none_is_refused(world: World, make: Maker, reason: str) -> None:
-    refused(world, make(f"evil{next(NUMBERS)}"), reason)
+def test_a_wheel_that_is_none_is_refused(evil_world: World, make: Maker, reason: str) -> None:
+    refused(evil_world, make(f"evil{next(NUMBERS)}"), reason)
 
 
-def test_a_dist_info_of_another_is_none(world: World) -> None:
+def test_a_dist_info_of_another_is_none(evil_world: World) -> None:
     name = f"evil{next(NUMBERS)}"
     foreign = Evil(name="victim", entries=(Entry(name="other.py", content=b""),))
-    refused(world, Evil(name=name), "victim", raw=foreign.bytes())
+    refused(evil_world, Evil(name=name), "victim", raw=foreign.bytes())
 
 
 @pytest.mark.parametrize("keep", [-1, -23, -80, 0.5, 60, 0], ids=str)
-def test_a_truncated_wheel_is_refused(world: World, keep: float) -> None:
+def test_a_truncated_wheel_is_refused(evil_world: World, keep: float) -> None:
     wheel = Evil(name=f"evil{next(NUMBERS)}", entries=(Entry(name="x.bin", content=os.urandom(2000)),))
     whole = wheel.bytes()
-    refused(world, wheel, "whole ZIP file", raw=whole[: int(keep * len(whole)) if keep == 0.5 else int(keep)])
+    refused(evil_world, wheel, "whole ZIP file", raw=whole[: int(keep * len(whole)) if keep == 0.5 else int(keep)])
 
 
 HARM: dict[str, tuple[Maker, str]] = {
@@ -303,5 +289,5 @@ HARM: dict[str, tuple[Maker, str]] = {
 
 
 @pytest.mark.parametrize(("make", "reason"), HARM.values(), ids=HARM)
-def test_a_wheel_that_would_harm_what_is_installed_is_refused(world: World, make: Maker, reason: str) -> None:
-    refused(world, make(f"evil{next(NUMBERS)}"), reason, code=9)
+def test_a_wheel_that_would_harm_what_is_installed_is_refused(evil_world: World, make: Maker, reason: str) -> None:
+    refused(evil_world, make(f"evil{next(NUMBERS)}"), reason, code=9)

@@ -33,7 +33,7 @@ HANDLED = frozenset({200, 206, 304, 404, 410})
 ABSENT = frozenset({404, 410})
 """There is no such thing."""
 
-_BODY_LIMIT = 256 * 1024 * 1024
+_BODY_LIMIT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from holdfast.model.resolution import AlreadyInstalled, DirectWheel, IndexWheel,
 from holdfast.model.stored import StoredWheel
 from holdfast.model.urls import printable_url
 
+_SHA256_DIGITS = 64
 _KNOWN = frozenset(name for name in hashlib.algorithms_guaranteed if not name.startswith("shake_"))
 
 
@@ -177,4 +178,5 @@ def _differences(promised: Metadata, actual: Metadata) -> Iterable[str]:
 
 
 def _sha256(hashes: Iterable[Hash]) -> tuple[str, ...]:
-    return tuple(each.digest for each in hashes if each.algorithm == "sha256")
+    """Their digests; one of another length is none, and no file will have it."""
+    return tuple(each.digest for each in hashes if each.algorithm == "sha256" and len(each.digest) == _SHA256_DIGITS)

@@ -30,8 +30,8 @@ _PARTIAL = 206
 _WHOLE = 200
 _BOUNDED = (0, 8)
 """Stored, deflated: the others of `zipfile` inflate without bound whatever is asked for."""
-_LIST_LIMIT = 32 << 20
-"""Most bytes of one part: more than the list of any wheel has."""
+_LIST_LIMIT = 4 << 20
+"""Most bytes of one part: the list of 30,000 members. A wheel that has more is downloaded."""
 _INFO_METADATA = re.compile(r"[^/]+\.dist-info/METADATA")
 
 
@@ -93,6 +93,24 @@ def metadata_member(file: io.BufferedIOBase) -> bytes | None:
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, ValueError, EOFError, RuntimeError, OSError):
         return None
     return data if len(data) <= METADATA_LIMIT else None
+
+
+def local_metadata(path: str) -> bytes | None:
+    """The same of a wheel that is a file here, looked at as the store does; None: the store says what is wrong with it.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    from holdfast.store.archive import Archive  # noqa: PLC0415 - as zipfile
+    from holdfast.store.contents import find_info  # noqa: PLC0415 - as zipfile
+    from holdfast.store.faults import WheelFault  # noqa: PLC0415 - as zipfile
+
+    try:
+        with Archive(path) as archive:
+            member = archive.members.get(f"{find_info(archive.members)}/METADATA")
+            return None if member is None else archive.read(member, METADATA_LIMIT)
+    except WheelFault:
+        return None
 
 
 class _RemoteFile(io.BufferedIOBase):

@@ -20,7 +20,7 @@ from holdfast.events import Detail, Reporter
 from holdfast.fetch.http import ABSENT, Client
 from holdfast.fetch.jobs import read_stored_metadata
 from holdfast.fetch.local import path_of
-from holdfast.fetch.ranges import AbsentError, RangeReader, metadata_member
+from holdfast.fetch.ranges import AbsentError, RangeReader, local_metadata
 from holdfast.index.cache import ByteCache
 from holdfast.index.metadata_text import decode, encode
 from holdfast.model.hashes import Hash
@@ -171,8 +171,7 @@ def check_identity(filename: str, metadata: Metadata) -> None:
 
 def _local(path: str) -> bytes | None:
     try:
-        with open(path, "rb") as file:
-            return metadata_member(file)
+        return local_metadata(path)
     except FileNotFoundError as error:
         raise UnsatisfiableError(f"There is no wheel {path}.") from error
     except OSError as error:

@@ -33,8 +33,8 @@ LARGEST_RATIO = 100
 RATIO_APPLIES_ABOVE = 256 << 20
 LONGEST_COMPONENT = 255
 LONGEST_NAME = 2000
-LONGEST_LIST = 32 << 20
-"""Bytes of the central directory: 300,000 members and more."""
+LONGEST_LIST = 16 << 20
+"""Bytes of the central directory: 150,000 members and more."""
 DIRECTORIES_PER_MEMBER = 10
 SPARE_DIRECTORIES = 1000
 
