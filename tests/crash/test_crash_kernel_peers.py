@@ -57,18 +57,19 @@ def test_what_pip_or_uv_placed_after_a_kill_stays_and_all_ends_consistent(
             continue
         seen.add(disk)
         tally.states += 1
+        ways = [(deed, after) for after in (("recover",), upgraded.case.command) for deed in DEEDS]
+        if limit == 1 and peer.name == "pip":
+            ways = ways[:3:2]  # each costs a second
         copies = Copies(upgraded)
-        copies.keep(2 * len(DEEDS) - 1)
-        for n, deed in enumerate(DEEDS):
-            for after in (("recover",), upgraded.case.command):
-                if n or after != ("recover",):
-                    copies.next()
-                try:
-                    judge(upgraded, peer, deed, after)
-                except AssertionError as error:
-                    error.add_note(f"{verdict} {stop}; {peer.name} {deed}; {after}")
-                    raise
-                tally.healed += 1
+        copies.keep(len(ways))
+        for deed, after in ways:
+            copies.next()
+            try:
+                judge(upgraded, peer, deed, after)
+            except AssertionError as error:
+                error.add_note(f"{verdict} {stop}; {peer.name} {deed}; {after}")
+                raise
+            tally.healed += 1
     record_property(COUNTED, str(tally))
 
 
@@ -89,9 +90,11 @@ def judge(bench: KernelBench, peer: Peer, deed: tuple[str, ...], after: tuple[st
 
 
 def strays(bench: KernelBench) -> str:
-    """The files of the environment that no RECORD lists, bytecode apart."""
+    """The files of the environment that no RECORD lists, bytecode and uv's lock apart."""
     owned = {path for each in installed(bench.venv.site_packages) for path in each.files}
-    every = (path for path, entry in bench.seen().items() if entry.kind != "dir" and not path.endswith(".pyc"))
+    every = (
+        path for path, entry in bench.seen().items() if entry.kind != "dir" and not path.endswith((".pyc", ".lock"))
+    )
     return " ".join(sorted(path for path in every if os.path.join(bench.venv.root, path) not in owned))
 
 
