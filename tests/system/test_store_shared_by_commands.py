@@ -206,3 +206,21 @@ def test_a_reader_while_the_cache_is_pruned(sandbox: Sandbox, links: str, action
     assert [name for name in os.listdir(one.site_packages) if name.startswith(".")] == []
     assert sandbox.run("cache", "list").ok().stdout.startswith("demo-1.0-py3-none-any.whl (")
     assert sandbox.run("cache", "verify", "--json").ok().json["damaged"] == []
+
+
+def test_the_cache_says_what_is_in_it_and_is_looked_after(sandbox: Sandbox, links: str) -> None:
+    one = sandbox.make_venv("one")
+    sandbox.run(*install(links, "--compile-bytecode"), env=into(one)).ok()
+    where = os.path.dirname(store(sandbox))
+    info = sandbox.run("cache", "info", "--json").ok().json
+    assert info["path"] == where
+    assert {"bytecode-v1", "wheels-v1"} <= info["contents"].keys()
+    assert sandbox.run("cache", "list").ok().stdout.startswith("demo-1.0-py3-none-any.whl (")
+    assert sandbox.run("cache", "verify").ok().stdout == f"Entries verified in {where}: 2; damaged: 0\n"
+    edit(f"{one.site_packages}/demo_module.py", "times set back")
+    done = sandbox.run("cache", "verify").ok()
+    assert done.stdout == f"Entries verified in {where}: 2; damaged: 1\n"
+    assert done.stderr.startswith(f"warning: removed {store(sandbox)}/")
+    assert sandbox.run("cache", "list").ok().stdout == ""
+    assert sandbox.run("cache", "prune").ok().stdout.startswith("Removed 3 files (")  # two of bytecode, and their list
+    assert sandbox.run("cache", "prune", "--json").ok().json["files"] == 0

@@ -76,8 +76,7 @@ def _verify(invocation: Invocation, directory: str) -> int:
     remark(
         f"warning: {'left' if path in found.left else 'removed'} {path}, which was damaged" for path in found.damaged
     )
-    text = f"{len(found.damaged)} of {found.entries} entries in {directory} were damaged"
-    line = f"All {found.entries} entries in {directory} are as they were added" if not found.damaged else text
+    line = f"Entries verified in {directory}: {found.entries}; damaged: {len(found.damaged)}"
     rows = {"path": directory, "entries": found.entries, "damaged": list(found.damaged), "left": list(found.left)}
     _result(invocation, rows, () if invocation.quiet else (line,))
     return _DAMAGE_LEFT if found.left else 0
