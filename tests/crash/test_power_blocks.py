@@ -7,15 +7,22 @@ own log, and real commands recover and go on. The environment, the store and eve
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.crash.power import lose_power, lose_what_the_store_holds
-from tests.crash.power_cases import APART, CASES, RECOVERY, UPGRADE, Case
+from tests.crash.power_cases import APART, CASES, ONES, RECOVERY, TWOS, UPGRADE, Case, specs
 from tests.support.blocks.images import BTRFS, EXT4, XFS, Kind
+from tests.support.faulty_main import ROOT
+from tests.support.sandbox import Sandbox, command
 from tests.support.timed_main import Skips
+from tests.support.trees import snapshot
+from tests.support.wheels import build_wheel
 
 EVERY = 100_000
 exhaustive = pytest.mark.exhaustive
@@ -61,6 +68,36 @@ def test_a_sync_that_is_left_out_is_noticed(tmp_path: Path, case: Case, skips: S
 def test_what_was_lost_of_the_store_is_never_installed(tmp_path: Path) -> None:
     """An entry is there, and the data of its files is not: nobody has synced it (``--no-fsync``)."""
     assert any(lose_what_the_store_holds(place, EXT4) for place in fresh_places(tmp_path))
+
+
+@pytest.mark.exhaustive
+def test_after_a_restart_the_next_command_takes_it_back(sandbox: Sandbox) -> None:
+    """Nobody can be asked whether the owner lives: the lock has its lease of 30 seconds."""
+    wheels = os.path.join(sandbox.root, "wheels")
+    for spec in specs():
+        build_wheel(spec, wheels)
+    where = ("--no-index", "--find-links", wheels)
+    sandbox.venv  # noqa: B018 - made now
+    sandbox.run(*ONES, *where).ok()
+    old = snapshot(sandbox.venv.site_packages)
+    killed = [sys.executable, "-m", "tests.support.faulty_main", "journal+9", "before", "SIGKILL", "holdfast"]
+    subprocess.run([*killed, *TWOS, *where], env=sandbox.env(PYTHONPATH=ROOT), cwd=sandbox.cwd, check=False)
+    assert snapshot(sandbox.venv.site_packages) != old
+    other = sandbox.write("boot", "00000000-1111-2222-3333-444444444444\n")
+    script = f'mount --bind {other} /proc/sys/kernel/random/boot_id && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", *command("recover")],
+        env=sandbox.env(),
+        cwd=sandbox.cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if "unshare:" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"no mounts here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    assert "Took back" in done.stdout
+    assert snapshot(sandbox.venv.site_packages) == old
 
 
 def fresh_places(root: Path) -> Iterator[str]:
