@@ -212,6 +212,10 @@ def by_holdfast(world: World, *words: str) -> None:
 
 
 MOVES: dict[str, tuple[tuple[str, ...], str]] = {
+    "all removed": (
+        ("uninstall", "beta", "delta"),
+        "It was taken back already: all is as it was before 'install beta delta'.",
+    ),
     "upgraded": (("install", "beta==2.0"), "beta 1.0 was left by it, and 2.0 (by {installer}) is there now"),
     "removed": (("uninstall", "beta"), "beta 1.0 was left by it, and is not there any more"),
     "reinstalled": (
@@ -222,9 +226,12 @@ MOVES: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 PAIRS = [
-    ("another user", "upgraded"),
-    ("another user", "removed"),  # the same wheel by the same installer leaves the same RECORD: nothing has moved
-    *(pytest.param(who, move, marks=pytest.mark.peer) for who in ("pip", "uv") for move in MOVES),
+    *(
+        ("another user", move) for move in MOVES if move != "reinstalled"
+    ),  # the same wheel by the same installer leaves the same RECORD: nothing has moved
+    pytest.param("pip", "upgraded", marks=pytest.mark.peer),
+    pytest.param("pip", "reinstalled", marks=pytest.mark.peer),
+    *(pytest.param("uv", move, marks=pytest.mark.peer) for move in MOVES),
 ]
 
 
@@ -234,7 +241,8 @@ def test_refused_where_somebody_changed_it_since(
 ) -> None:
     if who != "another user":
         peer: Peer = request.getfixturevalue(who)
-    stocked.install("beta==1.0")
+    stocked.add(pkg("delta"))
+    stocked.install("beta==1.0", "delta")
     words, reason = MOVES[move]
     if who == "another user":
         by_holdfast(stocked, *words)
@@ -247,7 +255,10 @@ def test_refused_where_somebody_changed_it_since(
         peer.run(stocked.sandbox, *words, *where, env=silent).ok()
         stocked.settle(os.path.join(stocked.sandbox.venv.root, ".lock"))
     done = stocked.run("undo", code=9)
-    told(done, cause="The environment has moved on since 'install beta'.", hint="holdfast uninstall beta")
+    if move != "all removed":
+        told(
+            done, cause="The environment has moved on since 'install beta delta'.", hint="holdfast uninstall beta delta"
+        )
     assert reason.format(installer="holdfast" if who == "another user" else who) in done.stderr
     told(stocked.run("undo", "--dry-run", code=9))
     assert json.loads(stocked.run("undo", "--json", code=9).stdout)["error"]["exit_code"] == 9
@@ -375,6 +386,18 @@ def test_a_killed_undo_is_finished_by_typing_it_again(stocked: World) -> None:
     _killed(stocked, "undo", "--no-index")
     stocked.run("undo", "--no-index")
     same(old, stocked)
+
+
+def test_undo_that_was_killed_before_its_note_has_nothing_left_to_do(stocked: World) -> None:
+    stocked.install("alpha==1.0", "beta==1.0")
+    stocked.install("alpha==2.0", "beta==2.0")
+    stocked.run("undo")
+    (path,) = glob.glob(f"{stocked.sandbox.state}/holdfast/history-v1/*")
+    with open(path, "rb") as file:
+        lines = file.read().splitlines(keepends=True)
+    with open(path, "wb") as file:
+        file.writelines(lines[:-1])
+    told(stocked.run("undo", code=9), cause="It was taken back already: all is as it was before 'install alpha beta'.")
 
 
 # history

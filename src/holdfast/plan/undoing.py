@@ -30,8 +30,12 @@ def refuse_moved(transaction: KnownTransaction, installed: InstalledState) -> No
     Raises:
         HarmError: Says for each project what was left and what is there.
     """
-    moved = tuple(words for each in transaction.changes if (words := _difference(each, installed)))
-    if moved:
+    if moved := _moved(transaction, installed):
+        if not any(_difference(each.project, each.before, installed) for each in transaction.changes):
+            # By hand, or by an undo that was killed before it could note it.
+            raise HarmError(
+                f"It was taken back already: all is as it was before {transaction.command!r}.", hint="holdfast list"
+            )
         raise HarmError(
             f"The environment has moved on since {transaction.command!r}.",
             hint=_by_hand(transaction),
@@ -82,9 +86,14 @@ def _action(change: KnownChange, installed: InstalledState, pins: Mapping[Normal
             raise ValueError(f"{change.project} is neither to come nor to go")
 
 
-def _difference(change: KnownChange, installed: InstalledState) -> str:
-    """How a project is not as it was left; empty: it is."""
-    name, left, now = change.project, change.after, owned(installed, change.project)
+def _moved(transaction: KnownTransaction, installed: InstalledState) -> tuple[str, ...]:
+    found = (_difference(each.project, each.after, installed) for each in transaction.changes)
+    return tuple(filter(None, found))
+
+
+def _difference(name: NormalizedName, left: KnownState | None, installed: InstalledState) -> str:
+    """How a project is not as a transaction left it; empty: it is."""
+    now = owned(installed, name)
     if left is None and now is None:
         return ""
     if left is None:
