@@ -508,6 +508,19 @@ def test_a_directory_as_target_has_a_history_of_its_own(stocked: World) -> None:
     assert os.path.isdir(os.path.join(where[1], "beta-1.0.dist-info"))
 
 
+def test_a_repair_is_in_the_history_too(stocked: World) -> None:
+    stocked.install("beta==1.0")
+    whole = seen(stocked)
+    for lost in (("beta", "__init__.py"), ("beta-1.0.dist-info", "RECORD")):
+        os.remove(stocked.path(*lost))
+        stocked.run("repair", "--no-index")
+        newest = history(stocked)[0]
+        assert newest["command"].split()[0] == "repair"
+        assert newest["changes"][0]["before"]["wheel"] == newest["changes"][0]["after"]["wheel"]
+        stocked.run("undo", "--no-index")  # what was broken does not come back
+        same(whole, stocked)
+
+
 def test_reinstalling_tells_which_wheel_it_was(stocked: World) -> None:
     """As after a repair: the RECORD is the same before and after, so the wheel is, too."""
     by_holdfast(stocked, "install", "beta==1.0")

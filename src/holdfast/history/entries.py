@@ -107,12 +107,13 @@ def _completed(transaction: KnownTransaction, known: dict[tuple[NormalizedName, 
     """The transaction with the wheels that are known by now; what it knows itself is added to them."""
     changes = []
     for change in transaction.changes:
-        before = change.before
-        if before is not None and before.wheel is None and before.record:
-            same = change.after and change.after.record == before.record  # repaired, or installed once more
-            wheel = change.after.wheel if change.after and same else known.get((change.project, before.record))
+        before, after = change.before, change.after
+        if before is not None and before.wheel is None:
+            wheel = known.get((change.project, before.record))
+            if after is not None and after.version == before.version and before.record in {"", after.record}:
+                wheel = after.wheel  # repaired, or installed once more
             before = replace(before, wheel=wheel)
-        for state in (before, change.after):
+        for state in (before, after):
             if state is not None and state.wheel is not None and state.record:
                 known[change.project, state.record] = state.wheel
         changes.append(replace(change, before=before))
