@@ -1,4 +1,4 @@
-"""Indexes that lie: about sizes, hashes and metadata, with names that lead elsewhere, in codecs that are none for pages.
+"""Indexes that lie: about sizes, hashes and metadata, with names that lead elsewhere, in codecs that are none.
 
 What is wrong with bytes ends with exit 5; an entry of a page that cannot be a wheel's is none, and what is left counts.
 """

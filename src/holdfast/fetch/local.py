@@ -19,9 +19,12 @@ def path_of(url: str) -> str:
     """The path of a ``file:`` URL.
 
     Raises:
-        UsageError: It names another host.
+        UsageError: It names another host, or is malformed.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UsageError(f"{url} is no URL: {error}.") from error
     if parts.netloc not in {"", "localhost"}:
         raise UsageError(f"{url} names a host; only file:///PATH is supported.")
     return unquote(parts.path)

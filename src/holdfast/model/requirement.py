@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement
@@ -98,6 +99,11 @@ def has_endless_number(text: str) -> bool:
 
 
 def parse_direct_url(url: str) -> DirectUrl:
-    """Split a URL from its fragment and take the hashes in it (``#sha256=...&egg=...``)."""
+    """Split a URL from its fragment and take the hashes in it (``#sha256=...&egg=...``).
+
+    Raises:
+        ValueError: Its host is malformed (``https://[``).
+    """
     base, _, fragment = url.partition("#")
+    urlsplit(base)
     return DirectUrl(url=base, hashes=Hash.from_fragment(fragment))

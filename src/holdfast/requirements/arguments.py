@@ -78,7 +78,10 @@ def _file_requirement(text: str, origin: str) -> Requirement | None:
     place, extras = _without_extras(place.strip())
     if not url and not _is_path(place):
         return None
-    direct = parse_direct_url(place if url else _url_of_path(place, text, origin))
+    try:
+        direct = parse_direct_url(place if url else _url_of_path(place, text, origin))
+    except ValueError as error:
+        raise _not_a_requirement(text, str(error), origin) from None
     _refuse_sources(direct.url, text, origin, conditional=False)
     return Requirement(
         name=_name_of_wheel(direct, text, origin),

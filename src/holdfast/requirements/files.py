@@ -86,7 +86,10 @@ class _Reading:
 
     def take(self, path: str, *, constraint: bool, chain: tuple[str, ...]) -> None:
         """Read one file and what it includes. ``chain`` are the files that include it, outermost first."""
-        identity = path if _SCHEME.match(path) else os.path.realpath(path)
+        try:
+            identity = path if _SCHEME.match(path) else os.path.realpath(path)
+        except ValueError as error:  # a NUL in it
+            raise _unreadable(path, chain, str(error)) from error
         if identity in chain:
             raise UsageError(f"{path} includes itself.", details=(*chain, identity))
         for line in logical_lines(decode(self._content(path, chain), path), self._environ):
@@ -101,17 +104,14 @@ class _Reading:
                     self._said += [(name, _located(path, name, value)) for name, value in options]
 
     def _content(self, path: str, chain: tuple[str, ...]) -> bytes:
-        if _SCHEME.match(path):
-            if not path.lower().startswith("file:"):
-                return self._opener(path)
-            path = unquote(urlsplit(path).path)
+        if _SCHEME.match(path) and not path.lower().startswith("file:"):
+            return self._opener(path)
         try:
-            with open(path, "rb") as file:
+            with open(unquote(urlsplit(path).path) if _SCHEME.match(path) else path, "rb") as file:
                 return file.read()
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            included = f", included by {chain[-1]}," if chain else ""
-            raise UsageError(f"The requirements file {path}{included} cannot be read: {reason}.") from error
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise _unreadable(path, chain, reason) from error
 
     def options(self) -> FileOptions:
         """Fold what was said, in order: ``--index-url`` takes back every index before it (pip)."""
@@ -140,10 +140,18 @@ class _Reading:
         return tuple(value for other, value in self._said if other == name)
 
 
+def _unreadable(path: str, chain: tuple[str, ...], reason: str) -> UsageError:
+    included = f", included by {chain[-1]}," if chain else ""
+    return UsageError(f"The requirements file {path}{included} cannot be read: {reason}.")
+
+
 def _beside(path: str, nested: str) -> str:
     """A nested file is relative to the file that names it."""
     if _SCHEME.match(path):
-        return urljoin(path, nested)
+        try:
+            return urljoin(path, nested)
+        except ValueError:
+            return nested  # it will be said that it cannot be read
     return nested if _SCHEME.match(nested) else os.path.join(os.path.dirname(path), nested)
 
 
