@@ -76,6 +76,7 @@ def test_damaged_and_missing_files_are_found_and_restored_without_network(furnis
     done = repair(furnished, *OFFLINE)
     assert done.stdout == "Successfully repaired demo-1.0 other-1.0\n"
     assert " ~ demo 1.0 (3 files)" in done.stderr
+    assert "repair" in furnished.sandbox.run("history").ok().stdout
     assert not diff(before, snapshot(furnished.sandbox.venv.root))
     assert_whole(furnished)
 
@@ -245,6 +246,7 @@ def test_leftovers_of_a_finished_upgrade_are_removed(furnished: World) -> None:
     done = furnished.sandbox.run("repair", *OFFLINE).ok()
     assert done.stdout == "Successfully removed 2 leftovers\n"
     assert f"{own} is no distribution, and nothing tells whose it is: it is left alone" in done.stderr
+    assert "repair" not in furnished.sandbox.run("history").ok().stdout  # no distribution was changed
     os.rmdir(own)
     assert not diff(before, snapshot(furnished.sandbox.venv.root))
     assert_whole(furnished)

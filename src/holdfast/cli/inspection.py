@@ -42,5 +42,5 @@ def look(invocation: Invocation, *, records: Collection[NormalizedName] = ()) ->
             records=records,
         )
         for broken in state.broken:
-            reporter.emit(Warned(text=f"{broken.path} is not a distribution: {broken.reason}"))
+            reporter.emit(Warned(text=f"{broken.path} is not a distribution: {broken.reason} (holdfast repair)"))
     return target, state

@@ -108,7 +108,7 @@ def carry_out(
                 waited, held = session.times.waited, session.times.held
                 projects, left = staged.changes.projects, sweep(staged, tx, target)
                 outcome = replace(outcome, waited=waited, held=held, left=left, projects=projects)
-                if world.remembers:
+                if world.remembers and plan.actions:
                     command, undoes = session.command, session.undoes
                     record(target, plan.actions, outcome, stored, command=command, undoes=undoes, kept=kept)
     return outcome, stored

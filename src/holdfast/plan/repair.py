@@ -10,6 +10,7 @@ version that it was is restored then.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from packaging.utils import NormalizedName
 from holdfast.errors import HarmError, UnsatisfiableError
 from holdfast.model.ailments import Ailment, AilmentKind
 from holdfast.model.installed import InstalledDistribution, InstalledState
+from holdfast.model.urls import as_recorded
 
 _INFO = ".dist-info"
 
@@ -147,7 +149,7 @@ def _refuse_what_no_wheel_restores(
 ) -> None:
     reasons: dict[NormalizedName, tuple[str, str]] = {}
     for each in concerned:
-        name, url = each.metadata.display_name, str((each.direct_url or {}).get("url", ""))
+        name, url = each.metadata.display_name, as_recorded(str((each.direct_url or {}).get("url", "")))
         if not each.info_name.endswith(_INFO):
             reasons[each.name] = (
                 f"{path_of(each)}: {name} was installed by distutils, setup.py or the operating system",
@@ -155,9 +157,13 @@ def _refuse_what_no_wheel_restores(
             )
         elif each.editable:
             source = url.removeprefix("file://")
-            reasons[each.name] = (f"{name} is an editable install of {source}", f"pip install --no-deps -e {source}")
+            typed = f"pip install --no-deps -e {shlex.quote(source)}"
+            reasons[each.name] = (f"{name} is an editable install of {source}", typed)
         elif each.direct_url is not None and "archive_info" not in each.direct_url:
-            reasons[each.name] = (f"{name} was built from {url}", f"pip install --no-deps --force-reinstall {url}")
+            vcs = each.direct_url.get("vcs_info")
+            kind = f"{vcs.get('vcs', 'git')}+" if isinstance(vcs, Mapping) else ""
+            typed = f"pip install --no-deps --force-reinstall {shlex.quote(kind + url)}"
+            reasons[each.name] = (f"{name} was built from {url}", typed)
     if not reasons:
         return
     rest = sorted(set(restored) - set(reasons))

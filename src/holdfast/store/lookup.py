@@ -72,9 +72,7 @@ def _is_sound(found: StoredWheel, store: WheelStore) -> bool:
             disk.close(fd)
     except OSError:
         pass
-    sweep.drop(os.path.dirname(os.path.dirname(entry)), entry, judged)
-    if disk.lexists(entry):
-        store.distrust(entry)
+    store.reject(entry, judged)
     return False
 
 

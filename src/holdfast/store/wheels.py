@@ -127,9 +127,17 @@ class WheelStore:
                 with contextlib.suppress(OSError):  # it costs the next one a look into the files
                     disk.utime(os.path.join(os.path.dirname(each.tree), keys.MANIFEST))
 
-    def distrust(self, entry: str) -> None:
-        """Use an entry no more: it was found damaged, however it looks, and cannot be removed."""
-        self._distrusted.add(entry)
+    def reject(self, entry: str, judged: tuple[int, int] | None) -> None:
+        """Remove an entry that was found damaged, however it looks; where it may not be, it is used no more.
+
+        Args:
+            entry: Its path, in one of the roots.
+            judged: Its `sweep.identity` before it was looked at.
+        """
+        if any(access.add and entry.startswith(os.path.join(root, "")) for root, access in self._readable()):
+            sweep.drop(os.path.dirname(os.path.dirname(entry)), entry, judged)
+        if judged is not None and sweep.identity(entry) == judged:
+            self._distrusted.add(entry)
 
     def writable_root(self) -> str:
         """The directory in which entries are made now: the cache, or the fallback directory."""
