@@ -7,11 +7,12 @@ the environment, under the lock, is what the plan was made from.
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from holdfast.errors import HarmError, HoldfastError, InterruptedTransactionError, LockUnavailableError
+from holdfast.errors import NOTHING_CHANGED, HarmError, HoldfastError, InterruptedTransactionError, LockUnavailableError
 from holdfast.events import Detail
 from holdfast.flows.session import Session
 from holdfast.flows.settled import with_all_records
@@ -21,6 +22,9 @@ from holdfast.model.transaction import Transaction
 from holdfast.target.installed import read_installed
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 1.0
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+_TRIES = 8
+"""How often something may vanish between two looks at it: each time another installer was just there."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,10 +42,11 @@ class Replanning:
         self._session = session
         self._first: float | None = None
         self._pause = 0.0
+        self._vanished = 0
 
     @contextmanager
     def refusing(self, installed: InstalledState, target: Target, *, readonly: bool) -> Iterator[None]:
-        """Go on after the block when something in it was refused for what is not so any more.
+        """Go on after the block when something in it was refused for what is not so any more, or vanished under it.
 
         Args:
             installed: What is judged, with every RECORD.
@@ -50,6 +55,7 @@ class Replanning:
 
         Raises:
             HarmError: The refusal, which is true.
+            OSError: What vanished stays away.
             LockUnavailableError: As `again`.
         """
         try:
@@ -58,6 +64,12 @@ class Replanning:
             if readonly or not self._has_moved(installed, target):
                 raise
             self._again("what was in the way is not as it was")
+        except OSError as error:
+            moving = error.errno in _GONE and self._session.signals.state == NOTHING_CHANGED
+            if readonly or not moving or self._vanished == _TRIES:
+                raise
+            self._vanished += 1
+            self._again(f"{error.filename or target.scheme.purelib}: {error.strerror}")
 
     def again(self, outcome: Moved) -> None:
         """Say that everything is planned again.

@@ -43,7 +43,9 @@ def check_writable(
             continue
         try:
             status = disk.stat(directory)
-        except FileNotFoundError:  # somebody removed it meanwhile: the commit will see
+        except OSError:  # somebody removed it meanwhile: the commit will see
+            continue
+        if disk.may_write(directory):  # it had been away for a moment, which counted as closed
             continue
         missing = (*_missing(wanted), *(path for path in coming if os.path.dirname(path) == directory))
         cannot = f"{' and '.join(missing)} cannot be made: " if missing else ""
