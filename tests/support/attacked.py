@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 
@@ -20,7 +21,7 @@ from holdfast.index.filenames import version_of
 from holdfast.index.page import Page, decode, encode
 from holdfast.index.simple_html import parse_html, parse_links
 from holdfast.index.simple_json import parse_json
-from holdfast.model.filenames import is_filename
+from holdfast.model.filenames import filename_of, is_filename
 from holdfast.model.metadata import parse_metadata
 from holdfast.requirements.arguments import parse_argument
 from holdfast.requirements.files import read_requirements as read_requirements_files
@@ -68,15 +69,20 @@ def read_record(data: bytes) -> None:
 
 def read_metadata(data: bytes) -> None:
     """METADATA: what is read can be compared, shown and evaluated."""
-    with suppress(ValueError):
+    try:
         metadata = parse_metadata(data)
-        str(metadata.version)
-        if metadata.requires_python is not None:
-            metadata.requires_python.contains("3.11.2")
-        for requirement in metadata.requires:
-            requirement.specifier.contains("1.0", prereleases=True)
-            str(requirement.marker)
-            assert requirement.name == canonicalize_name(requirement.name)
+    except ValueError:
+        return
+    str(metadata.version)
+    if metadata.requires_python is not None:
+        metadata.requires_python.contains("3.11.2")
+    for requirement in metadata.requires:
+        requirement.specifier.contains("1.0", prereleases=True)
+        str(requirement.marker)
+        assert requirement.name == canonicalize_name(requirement.name)
+        if requirement.url is not None:
+            split_wheel_name(filename_of(requirement.url.url))
+            urlsplit(requirement.url.url)
 
 
 def read_info(data: bytes) -> None:
