@@ -227,3 +227,23 @@ def test_duplicates_of_a_project_leave_with_it(root: str) -> None:
 def test_two_files_of_one_request_where_one_needs_the_other_as_a_directory(root: str) -> None:
     with pytest.raises(HarmError):
         change(root, (), (Dist(name="a", files={"x": ""}), Dist(name="b", files={"x/y": ""})))
+
+
+@pytest.mark.parametrize(("path", "refused"), [("one", True), ("two", False)])
+def test_bytecode_that_a_wheel_brings_for_the_source_of_another_is_a_clash(
+    root: str, path: str, *, refused: bool
+) -> None:
+    scheme = scheme_at(root)
+    one = Dist(name="one", files={"one/part.py": "1"})
+    two = Dist(name="two", files={"two/part.py": "2", f"{path}/__pycache__/part.cpython-311.pyc": "evil"})
+    change(root, (), (one,))
+    plan = plan_between((one,), (one, two), scheme)
+    (brought,) = coming(plan, (two,), scheme)
+    for digest in ("", "of a file in the wheel"):
+        files = tuple(replace(file, digest=digest) if file.path.endswith(".pyc") else file for file in brought.files)
+        new = replace(brought, files=files)
+        if refused and digest:
+            with pytest.raises(HarmError, match=r"part\.cpython-311\.pyc belongs to one; two brings another"):
+                decide(root, plan, state_of((one,), scheme), new)
+        else:
+            decide(root, plan, state_of((one,), scheme), new)

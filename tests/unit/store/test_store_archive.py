@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from holdfast.store import archive as archives
 from holdfast.store.archive import Archive
 from holdfast.store.faults import WheelFault
+from tests.support.evil import STORED, Entry, archive
 
 CONTENT = b"content " * 1000
 
@@ -36,8 +38,8 @@ def patched(path: str, offset_in_central: int, layout: str, value: int) -> str:
 
 
 def read_all(path: str) -> dict[str, bytes]:
-    with Archive(path) as archive:
-        return {name: b"".join(archive.chunks(member)) for name, member in archive.members.items()}
+    with Archive(path) as opened:
+        return {name: b"".join(opened.chunks(member)) for name, member in opened.members.items()}
 
 
 @given(st.binary(max_size=5000), st.sampled_from([zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED]), st.integers(1, 64))
@@ -85,10 +87,10 @@ def test_members_that_share_bytes_are_a_bomb(tmp_path: object) -> None:
 
 def test_a_bomb_is_cut_at_its_declared_size(tmp_path: object) -> None:
     path = patched(make(f"{tmp_path}/x.zip", b"\0" * (64 << 20)), 24, "<I", 1000)
-    with Archive(path) as archive:
+    with Archive(path) as opened:
         taken = 0
         with pytest.raises(WheelFault, match="declared size"):
-            for chunk in archive.chunks(archive.members["a.txt"]):
+            for chunk in opened.chunks(opened.members["a.txt"]):
                 taken += len(chunk)
         assert taken <= archives.CHUNK
 
@@ -127,3 +129,57 @@ def test_no_damage_ends_otherwise_than_in_a_fault(
             assert zlib.crc32(content) >= 0
     except WheelFault as fault:
         assert fault.reason  # noqa: PT017 - the point is that nothing else is raised
+
+
+def written(tmp_path: object, *entries: Entry) -> str:
+    with open(f"{tmp_path}/x.zip", "wb") as file:
+        file.write(archive(list(entries)))
+    return f"{tmp_path}/x.zip"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a/Readme", "a/README"),
+        ("A/x", "a/X"),
+        ("data", "DATA/x"),
+        ("stra\u00dfe", "STRASSE"),
+        ("caf\u00e9", "cafe\u0301"),
+    ],
+)
+def test_names_that_some_file_systems_take_for_one_are_refused(tmp_path: object, one: str, other: str) -> None:
+    with pytest.raises(WheelFault, match="differ in nothing but case"):
+        Archive(written(tmp_path, Entry(name=one), Entry(name=other)))
+
+
+def test_directories_that_differ_in_case_alone_are_not(tmp_path: object) -> None:
+    assert set(read_all(written(tmp_path, Entry(name="A/x"), Entry(name="a/y")))) == {"A/x", "a/y"}
+
+
+def test_a_name_is_the_same_in_the_list_and_where_it_lies(tmp_path: object) -> None:
+    for local in (b"../a", b"b", b"a\0"):
+        with pytest.raises(WheelFault, match="has another name where it lies"):
+            read_all(written(tmp_path, Entry(name="a", content=b"1", local_name=local)))
+
+
+def test_a_member_may_not_reach_into_the_next_through_its_extra_field(tmp_path: object) -> None:
+    first = Entry(name="a", content=b"x" * 100, method=STORED)
+    assert (
+        read_all(written(tmp_path, replace(first, local_extra=b"\xfe\xca\0\0"), Entry(name="b")))["a"] == first.content
+    )
+    with pytest.raises(WheelFault, match="overlaps another member"):
+        read_all(written(tmp_path, replace(first, claimed_extra=20), Entry(name="b", content=b"y" * 50, method=STORED)))
+
+
+def test_the_list_of_members_is_not_read_when_it_makes_no_sense(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "LONGEST_LIST", 1000)
+    with pytest.raises(WheelFault, match="its list of members has"):
+        Archive(written(tmp_path, *(Entry(name=f"{number}") for number in range(50))))
+
+
+def test_many_directories_for_few_files_are_refused(tmp_path: object) -> None:
+    with pytest.raises(WheelFault, match="many more directories than files"):
+        Archive(written(tmp_path, *(Entry(name=f"{number}/" + "d/" * 600 + "x") for number in range(3))))
+    assert len(read_all(written(tmp_path, Entry(name="d/" * 600 + "x")))) == 1
