@@ -14,7 +14,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return Bench(str(tmp_path_factory.mktemp(case.name)), case)
 
 
-@pytest.mark.parametrize("limit", [5, pytest.param(100_000, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("limit", [3, pytest.param(100_000, marks=pytest.mark.exhaustive)])
 def test_whatever_is_killed_is_old_or_new_or_says_so(bench: Bench, limit: int) -> None:
     for point in share(points(bench.calls, When.BEFORE, When.MIDWAY), limit):
         done = bench.faulty(point, "SIGKILL")
