@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,6 +120,7 @@ def filled(bench: Bench, unit: str, *, spare: int = 0) -> Iterator[None]:
         yield
     finally:
         shutil.rmtree(f"{bench.small}/filler")
+        subprocess.run(["sync", "-f", bench.small], check=True, timeout=60)  # btrfs frees when it commits
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -230,6 +232,7 @@ def filled_at(bench: Bench, point: Point, unit: str, old: Snapshot, new: Snapsho
             else:
                 assert code in {3, 7}, (point, code, err)
                 assert bench.role == "environment", (point, err)
+                assert bench.small in err.partition("error: ")[2].partition("Try: ")[0], (point, err)
                 assert NOTHING in err or "rolled back" in err, (point, err)
                 assert "No space left on device" in err or "no room" in err, (point, err)
                 assert not diff(old, found), (point, err)

@@ -78,8 +78,12 @@ def transaction(
                 area.add_scheme(key, target.scheme.directory(key))
             made = area.complete(target)
         except OSError as error:
+            named = str(error.filename)
+            place = (
+                named if os.path.isabs(named) else target.scheme.purelib
+            )  # by descriptor: only the last name is told
             raise TargetError(
-                f"{error.filename or target.scheme.purelib}: {error.strerror or error}.",
+                f"{place} cannot be prepared for a change: {error.strerror or error}.",
                 hint=disk.remedy(error, target.scheme.purelib),
             ) from error
         yield made
