@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -34,6 +35,8 @@ from holdfast.model.transaction import TAKEN_NAME, TRANSACTION_PREFIX, is_transa
 _OWNER = "owner"
 _T = TypeVar("_T")
 _LOST = frozenset({errno.ENOENT, errno.ESTALE})
+_PAUSES = (0.05, 0.2, 0.5, 1.0)
+"""Seconds before a part is done once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +177,20 @@ def _undone(journal: Journal, target: Target, rooms: Rooms, held: HeldLock) -> t
 
 
 def _attempted(path: str, owner: OwnerRecord | None, held: HeldLock, work: Callable[[], _T]) -> _T:
-    """Do a part of the recovery; what fails is said in its words, or in those of somebody who was taken over."""
+    """Do a part of the recovery; what fails is said in its words, or in those of somebody who was taken over.
+
+    A handle that a server forgot while others changed directories (GlusterFS) is had anew: the part is done once more.
+    """
     try:
+        for pause in _PAUSES:
+            try:
+                return work()
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+                held.check()
+                time.sleep(pause)
+                held.refresh()
         return work()
     except PermissionError as error:
         left = owner or _owner(str(error.filename or path))
