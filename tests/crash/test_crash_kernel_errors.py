@@ -72,7 +72,8 @@ def judge(bench: KernelBench, stop: Stop, done: Completed, tally: Tally) -> None
         tally.old += 1
     else:
         tally.new += 1
-    may_stay = bench.is_unsettled() or stop.fault.endswith("+") or stop.call[0] in REMOVING
+    told_to_stay = "could not be removed" in done.stderr  # a lock that could not be given back names its dead owner
+    may_stay = bench.is_unsettled() or told_to_stay or stop.fault.endswith("+") or stop.call[0] in REMOVING
     if may_stay or bench.case.interrupted:
         bench.run("recover").ok()
         tally.healed += 1
