@@ -167,7 +167,9 @@ class _List:
     def read(self, size: int = -1) -> bytes:
         if size > LONGEST_LIST:
             raise WheelFault(f"its list of members has {size} bytes, more than the {LONGEST_LIST} that make sense")
-        return self._file.read(size if size >= 0 else LONGEST_LIST)
+        if size < 0:  # to the end, which is near: what is asked for is made room for at once
+            size = min(os.fstat(self._file.fileno()).st_size - self.tell(), LONGEST_LIST)
+        return self._file.read(size)
 
 
 def _members(fd: int) -> tuple[dict[str, Member], int]:
