@@ -126,7 +126,7 @@ def _aside(path: str, directory: str) -> str:
 
 
 def ours(cache_dir: str, *, litter: bool = False) -> list[str]:
-    """The names of our directories in the cache, of other layouts too; with ``litter`` what is on its way out as well."""
+    """The names of our directories in the cache, of other layouts too; with ``litter`` what is on its way out too."""
     try:
         names = sorted(disk.listdir(cache_dir))
     except OSError:
