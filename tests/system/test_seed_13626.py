@@ -71,7 +71,7 @@ def test_every_writing_command_works_and_says_so_in_one_line(cluster: Cluster) -
     assert cluster.refusals() > 0
     another = os.path.join(cluster.box.root, "another")
     cluster.is_silent("venv", another)
-    cluster.is_silent("venv", "--clear", another)
+    cluster.says_so("venv", "--clear", another, root=another)
     cluster.is_silent("cache", "clean")
 
 
