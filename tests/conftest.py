@@ -17,7 +17,9 @@ from tests.support.peers import Peer, find_pip, find_uv
 from tests.support.sandbox import Sandbox, is_dirty
 from tests.support.users import CannotError, People, people, public_directory
 
-settings.register_profile("holdfast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# The same examples in every run, so that what fails fails again; others with: pytest --hypothesis-profile=wild
+settings.register_profile("wild", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("holdfast", settings.get_profile("wild"), derandomize=True)
 settings.load_profile("holdfast")
 
 
