@@ -39,7 +39,7 @@ def from_line(line: bytes) -> KnownTransaction | None:
 
 
 def to_json(transaction: KnownTransaction) -> Json:
-    """The same as a JSON value, as ``history --json`` shows it too."""
+    """The same as a JSON value."""
     return {
         "id": transaction.id,
         "when": transaction.when,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast.cli.command import Command, Invocation
 from holdfast.cli.parse import CommandLineError
-from holdfast.config.table import CACHE, JSON, NETWORK, OUTPUT, PLACING, POLICY, SHARED, SOURCES, TARGET, TRANSACTION
+from holdfast.cli.restoring import GROUPS
 
 
 def run(invocation: Invocation) -> int:
@@ -38,15 +38,6 @@ def run(invocation: Invocation) -> int:
 COMMAND = Command(
     usage="usage: holdfast repair [options] [NAME...]",
     text="Restore what `check --files` finds damaged or missing, and what interrupted installers left broken.",
-    groups=(
-        ("Target", TARGET),
-        ("Where packages come from", tuple(item for item in SOURCES if item.name != "constraint")),
-        ("What is allowed", POLICY),
-        ("How files are placed", (*PLACING, *SHARED)),
-        ("Transaction", TRANSACTION),
-        ("Network", NETWORK),
-        ("Cache", CACHE),
-        ("Output", (*JSON, *OUTPUT)),
-    ),
+    groups=GROUPS,
     run=run,
 )

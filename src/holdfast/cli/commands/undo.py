@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.cli.command import Command, Invocation
-from holdfast.config.table import CACHE, JSON, NETWORK, OUTPUT, PLACING, POLICY, SHARED, SOURCES, TARGET, TRANSACTION
+from holdfast.cli.restoring import GROUPS
 
 
 def run(invocation: Invocation) -> int:
@@ -22,16 +22,7 @@ def run(invocation: Invocation) -> int:
 COMMAND = Command(
     usage="usage: holdfast undo [options]",
     text="Take the last change of an environment back, as a change of its own. Once more: it is made again.",
-    groups=(
-        ("Target", TARGET),
-        ("Where packages come from", tuple(item for item in SOURCES if item.name != "constraint")),
-        ("What is allowed", POLICY),
-        ("How files are placed", (*PLACING, *SHARED)),
-        ("Transaction", TRANSACTION),
-        ("Network", NETWORK),
-        ("Cache", CACHE),
-        ("Output", (*JSON, *OUTPUT)),
-    ),
+    groups=GROUPS,
     run=run,
     arguments=False,
 )
